@@ -1,0 +1,38 @@
+"""Canonical JSON and its SHA-256: the only place where hashes of trees are made.
+
+Keys by code point, no spaces, UTF-8 unescaped, no NaN or infinity, number text by the standard library
+(orjson writes 1e-07 as 1e-7, so it may carry data but never be hashed).  Secrets enter as a reference or a
+keyed digest, never as their value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from appdelivery.model.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def text(tree: Any, key: bytes = b"") -> str:
+    """The canonical text; `key` is the installation's digest key, needed only where secret values are inside."""
+    return json.dumps(
+        tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_secrets(key)
+    )
+
+
+def digest(tree: Any, key: bytes = b"") -> str:
+    """SHA-256 of the canonical text, 64 hex digits."""
+    return hashlib.sha256(text(tree, key).encode()).hexdigest()
+
+
+def _secrets(key: bytes) -> Any:
+    def default(value: object) -> object:
+        if isinstance(value, Secret):
+            return {"$secret": value.identity(key)}
+        raise TypeError(f"a {type(value).__name__} has no canonical form")
+
+    return default

@@ -1,0 +1,1 @@
+"""Application plus definitions plus context gives manifests.  A pure function: equal inputs, byte-equal output."""
