@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from appdelivery.model import marks
 from appdelivery.model.record import changed
 from appdelivery.model.refs import AppKey, Ref
