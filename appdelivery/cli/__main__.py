@@ -1,0 +1,5 @@
+"""python -m appdelivery.cli"""
+
+from appdelivery.cli import entry
+
+entry()
