@@ -125,3 +125,14 @@ def masked(tree: Any, key: bytes = b"") -> Any:
     if isinstance(tree, list):
         return [masked(value, key) for value in tree]
     return tree
+
+
+def shown(tree: Any) -> Any:
+    """A copy with given values in clear and references as masks: what a person sees who asks for values."""
+    if isinstance(tree, Secret):
+        return tree.open() if tree.ref is None else tree.mask()
+    if isinstance(tree, dict):
+        return {key: shown(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [shown(value) for value in tree]
+    return tree

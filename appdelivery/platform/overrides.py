@@ -1,0 +1,217 @@
+"""--set, --set-string, --set-json, --set-file and --values: changes of component properties before anything is checked.
+
+Paths have helm's grammar: `web.image=x`, `web.env[0].value=y`, `web.labels.app\\.kubernetes\\.io/name=z`, lists as
+`{a,b}`, several separated by commas, `null` removes.  A value takes the type that the component's schema gives its path.
+"""
+
+from __future__ import annotations
+
+import json
+
+from appdelivery import errors
+from appdelivery.language import yaml_in
+from appdelivery.model import suggest
+from appdelivery.model.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Schemas = Callable[[str], dict[str, Any]]        # component type to its closed parameter schema
+
+REMOVE = object()
+LONGEST_LIST = 65_536
+
+
+@record
+class Change:
+    """One flag as given: how is typed, string, json or tree (a --values file, already read)."""
+
+    how: str
+    text: str
+    value: Any = None
+    flag: str = "--set"
+
+
+def apply(trees: list[tuple[str, int, Any]], changes: Sequence[Change], schemas: Schemas) -> list[tuple[str, int, Any]]:
+    """Copies of the documents with the changes made; documents that no change names are shared."""
+    for change in changes:
+        if change.how == "tree":
+            for component, properties in _values(change).items():
+                trees = _in_component(trees, component, change, lambda old, new=properties: _merged(old, new))
+        else:
+            for path, raw in _assignments(change):
+                component, steps = path[0], path[1:]
+                trees = _in_component(trees, str(component), change, _setting(steps, raw, change, schemas))
+    return trees
+
+
+def _setting(steps: list[str | int], raw: Any, change: Change, schemas: Schemas) -> Callable[[Any], Any]:
+    def change_component(component: dict[str, Any]) -> dict[str, Any]:
+        value = raw
+        if change.how == "typed":
+            value = _typed(raw, _schema_at(schemas(str(component.get("type", ""))), steps), change)
+        properties = component.get("properties") or {}
+        return {**component, "properties": _put(properties, steps, value, change)}
+
+    return change_component
+
+
+def _in_component(
+    trees: list[tuple[str, int, Any]], name: str, change: Change, work: Callable[[Any], Any]
+) -> list[tuple[str, int, Any]]:
+    found, known = False, []
+    out = []
+    for file, index, tree in trees:
+        components = tree.get("spec", {}).get("components") if isinstance(tree, dict) and isinstance(tree.get("spec"), dict) else None
+        if isinstance(components, list) and any(isinstance(c, dict) and c.get("name") == name for c in components):
+            found = True
+            changed = [work(c) if isinstance(c, dict) and c.get("name") == name else c for c in components]
+            tree = {**tree, "spec": {**tree["spec"], "components": changed}}
+        known += [c["name"] for c in components or () if isinstance(c, dict) and isinstance(c.get("name"), str)]
+        out.append((file, index, tree))
+    if not found:
+        near = suggest.nearest(name, known)
+        raise errors.UsageError(
+            f"{change.flag} {change.text}: there is no component '{name}'" + (f", did you mean '{near}'?" if near else ""),
+            hint=f"components: {', '.join(known) or 'none'}",
+        )
+    return out
+
+
+def _values(change: Change) -> dict[str, Any]:
+    tree = change.value
+    if not isinstance(tree, dict) or not all(isinstance(v, dict) for v in tree.values()):
+        raise errors.UsageError(f"--values {change.text}: it must be a map from component names to properties")
+    return tree
+
+
+def _merged(component: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+    from appdelivery.language import patch
+
+    return {**component, "properties": patch.merge(component.get("properties") or {}, properties)}
+
+
+# --- helm's grammar ------------------------------------------------------------------------------------------------
+
+
+def _assignments(change: Change) -> list[tuple[list[str | int], Any]]:
+    if change.how in ("json", "file"):
+        path, sign, rest = change.text.partition("=")
+        if not sign:
+            raise errors.UsageError(f"{change.flag} {change.text}: write COMPONENT.path=value")
+        return [(_path(path, change), change.value if change.how == "file" else _json(rest, change))]
+    found = []
+    for piece in _split(change.text, ","):
+        path, sign, rest = _partition(piece)
+        if not sign:
+            raise errors.UsageError(f"{change.flag} {piece}: write COMPONENT.path=value")
+        raw: Any = _unescape(rest)
+        if rest.startswith("{") and rest.endswith("}"):
+            raw = [_unescape(item) for item in _split(rest[1:-1], ",")] if rest != "{}" else []
+        found.append((_path(path, change), raw))
+    return found
+
+
+def _json(text: str, change: Change) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise errors.UsageError(f"{change.flag} {change.text}: not JSON: {error}") from None
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """At separators that are neither escaped nor inside braces."""
+    pieces, start, depth, i = [], 0, 0, 0
+    while i < len(text):
+        if text[i] == "\\":
+            i += 1
+        elif text[i] == "{":
+            depth += 1
+        elif text[i] == "}":
+            depth -= 1
+        elif text[i] == separator and depth <= 0:
+            pieces.append(text[start:i])
+            start = i + 1
+        i += 1
+    return [*pieces, text[start:]]
+
+
+def _partition(text: str) -> tuple[str, str, str]:
+    i = 0
+    while i < len(text):
+        if text[i] == "\\":
+            i += 1
+        elif text[i] == "=":
+            return text[:i], "=", text[i + 1:]
+        i += 1
+    return text, "", ""
+
+
+def _path(text: str, change: Change) -> list[str | int]:
+    steps: list[str | int] = []
+    for piece in _split(text, "."):
+        name, bracket, rest = piece.partition("[")
+        if name:
+            steps.append(_unescape(name))
+        while bracket:
+            number, _, after = rest.partition("]")
+            if not number.isdigit() or int(number) > LONGEST_LIST:
+                raise errors.UsageError(f"{change.flag} {change.text}: '[{number}]' is not a list index")
+            steps.append(int(number))
+            _, bracket, rest = after.partition("[")
+        if not name and not piece:
+            raise errors.UsageError(f"{change.flag} {change.text}: the path '{text}' has an empty name")
+    if len(steps) < 2:
+        raise errors.UsageError(f"{change.flag} {change.text}: write COMPONENT.path=value, such as web.image=example/web:2")
+    return steps
+
+
+def _unescape(text: str) -> str:
+    out, i = [], 0
+    while i < len(text):
+        if text[i] == "\\" and i + 1 < len(text):
+            i += 1
+        out.append(text[i])
+        i += 1
+    return "".join(out)
+
+
+def _schema_at(schema: dict[str, Any], steps: Sequence[str | int]) -> dict[str, Any]:
+    for step in steps:
+        if isinstance(step, int):
+            schema = schema.get("items") or {}
+        else:
+            extra = schema.get("additionalProperties")
+            schema = (schema.get("properties") or {}).get(step) or (extra if isinstance(extra, dict) else {})
+    return schema
+
+
+def _typed(raw: Any, schema: dict[str, Any], change: Change) -> Any:
+    """Text as the schema wants it; where the schema leaves it open, as YAML reads it."""
+    if isinstance(raw, list):
+        return [_typed(item, schema.get("items") or {}, change) for item in raw]
+    if raw == "null":
+        return REMOVE
+    types = schema.get("type", [])
+    types = [types] if isinstance(types, str) else types
+    if types == ["string"] or (not types and all(isinstance(v, str) for v in schema.get("enum", [0]))):
+        return raw
+    read = yaml_in.load(raw.encode(), change.flag) if raw and "\n" not in raw and raw.strip("-") else [raw]
+    return read[0] if read and not isinstance(read[0], (dict, list)) else raw
+
+
+def _put(tree: Any, steps: Sequence[str | int], value: Any, change: Change) -> Any:
+    """A copy with the value at the path; missing maps and the next list index are created."""
+    step, rest = steps[0], steps[1:]
+    if isinstance(step, int):
+        items = list(tree) if isinstance(tree, list) else []
+        if step > len(items):
+            raise errors.UsageError(f"{change.flag} {change.text}: the list has {len(items)} entries, index {step} leaves a gap")
+        items += [None] * (step + 1 - len(items))
+        items[step] = _put(items[step], rest, value, change) if rest else value
+        return [item for item in items if item is not REMOVE]
+    entries = dict(tree) if isinstance(tree, dict) else {}
+    entries[step] = _put(entries.get(step), rest, value, change) if rest else value
+    return {name: item for name, item in entries.items() if item is not REMOVE}
