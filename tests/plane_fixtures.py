@@ -103,9 +103,9 @@ def _started(found: programs.Programs) -> Planes:
 def _start(folder: str) -> None:
     keeper = planes.spawn_keeper(folder, int(os.environ[OWNER]))
     with open(f"{folder}/keeper.pid", "w") as file:
-        file.write(str(keeper.pid))
+        file.write(str(keeper))
     while not planes.running(folder):
-        if keeper.poll() is not None:
+        if not plane.lives(keeper):
             with open(f"{folder}/keeper.log", errors="replace") as log:
                 pytest.fail(f"the control planes did not start:\n{log.read()[-8000:]}", pytrace=False)
         time.sleep(0.05)

@@ -17,7 +17,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
@@ -80,11 +79,17 @@ def keep(folder: str, wanted: tuple[str, ...], owner: int) -> None:
     stop(folder)
 
 
-def spawn_keeper(folder: str, owner: int) -> subprocess.Popen[bytes]:
+def spawn_keeper(folder: str, owner: int) -> int:
+    """Starts `keep` as a process of its own session, and gives its id."""
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    command = [sys.executable, os.path.abspath(__file__), "keep", "--folder", folder, "--owner", str(owner), *names()]
-    with open(f"{folder}/keeper.log", "wb") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    command = [sys.executable, os.path.abspath(__file__), "keep", *names(), "--folder", folder, "--owner", str(owner)]
+    environment = {**os.environ, "APPCTL_CACHE": programs.CACHE}  # tests replace HOME
+    log = os.open(f"{folder}/keeper.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        files = [(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
+        return os.posix_spawn(sys.executable, command, environment, file_actions=files, setsid=True)
+    finally:
+        os.close(log)
 
 
 def main(arguments: list[str] | None = None) -> int:

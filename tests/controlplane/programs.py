@@ -37,8 +37,11 @@ class Programs:
 
 def built() -> str:
     """The folder that build.sh fills for the present go.mod, go.sum and flags."""
-    content = b"".join(open(f"{HERE}/{name}", "rb").read() for name in ("go.mod", "go.sum", "build.sh"))
-    return f"{CACHE}/controlplane/{hashlib.sha256(content).hexdigest()[:16]}"
+    content = hashlib.sha256()
+    for name in ("go.mod", "go.sum", "build.sh"):
+        with open(f"{HERE}/{name}", "rb") as file:
+            content.update(file.read())
+    return f"{CACHE}/controlplane/{content.hexdigest()[:16]}"
 
 
 def find() -> Programs | None:
