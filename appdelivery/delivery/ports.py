@@ -41,6 +41,7 @@ class ApplyOptions:
     mode: str = "apply"  # apply, replace
     leave_out: tuple[str, ...] = ()  # field paths (model.fieldpath) removed from the body before sending
     expect_version: int = 0  # resourceVersion the write is conditional on; 0 = none
+    known_version: int = 0  # resourceVersion last seen; the answer's being equal means that nothing was written; 0 = none
     absorb: tuple[str, ...] = ()  # legacy managers (globs) whose entries lose our fields afterwards
 
 
