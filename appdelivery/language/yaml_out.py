@@ -29,24 +29,31 @@ HIDDEN = re.compile(
 FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/_(")
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
 SPECIAL = re.compile('["\\\\]|' + HIDDEN.pattern)
+REMEMBERED = 64  # shorter texts recur: keys, names, kinds
 LONGEST_KEY = 1_000  # beyond, a parser no longer looks for the ':'
 
 
 def dump(value: Any) -> str:
     """One document."""
-    lines = ["---"]
-    if isinstance(value, dict) and value:
-        _map(value, "", lines, {})
-    elif isinstance(value, list) and value:
-        _list(value, "", lines, {})
-    else:
-        lines.append(_word(value, {}))
-    lines.append("")
-    return "\n".join(lines)
+    return _document(value, {})
 
 
 def dump_all(values: Iterable[Any]) -> str:
-    return "".join([dump(value) for value in values])
+    seen: dict[str, str] = {}
+    return "".join([_document(value, seen) for value in values])
+
+
+def _document(value: Any, seen: dict[str, str]) -> str:
+    """`seen` remembers how short texts are written: most of them recur."""
+    lines = ["---"]
+    if isinstance(value, dict) and value:
+        _map(value, "", lines, seen)
+    elif isinstance(value, list) and value:
+        _list(value, "", lines, seen)
+    else:
+        lines.append(_word(value, seen))
+    lines.append("")
+    return "\n".join(lines)
 
 
 def _map(tree: dict[str, Any], indent: str, lines: list[str], seen: dict[str, str]) -> None:
@@ -60,10 +67,9 @@ def _map(tree: dict[str, Any], indent: str, lines: list[str], seen: dict[str, st
         elif kind is list and value:
             lines.append(f"{indent}{name}:")
             _list(value, indent, lines, seen)
-        elif kind is str and "\n" in value:
-            lines.append(f"{indent}{name}: {_text(value, deeper)}")
         else:
-            lines.append(f"{indent}{name}: {_word(value, seen)}")
+            word = seen.get(value) if kind is str else None
+            lines.append(f"{indent}{name}: {word or _leaf(value, deeper, seen)}")
 
 
 def _list(items: list[Any], indent: str, lines: list[str], seen: dict[str, str]) -> None:
@@ -75,7 +81,7 @@ def _list(items: list[Any], indent: str, lines: list[str], seen: dict[str, str])
             (_map if kind is dict else _list)(item, deeper, lines, seen)
             lines[start] = f"{indent}- {lines[start][len(deeper) :]}"
         else:
-            lines.append(f"{indent}- {_text(item, deeper) if kind is str and chr(10) in item else _word(item, seen)}")
+            lines.append(f"{indent}- {_leaf(item, deeper, seen)}")
 
 
 def _key(key: str, indent: str, seen: dict[str, str]) -> str:
@@ -83,15 +89,18 @@ def _key(key: str, indent: str, seen: dict[str, str]) -> str:
     return name if len(name) <= LONGEST_KEY else f"? {name}\n{indent}"
 
 
+def _leaf(value: Any, indent: str, seen: dict[str, str]) -> str:
+    """A value behind its key or dash; `indent` is for the further lines of a text."""
+    return _text(value, indent) if type(value) is str and "\n" in value else _word(value, seen)
+
+
 def _word(value: Any, seen: dict[str, str]) -> str:
     """A value on one line."""
     kind = type(value)
     if kind is str:
-        word = seen.get(value)
-        if word is None:
-            word = _quoted(value)
-            if len(value) < 64:
-                seen[value] = word
+        word = _quoted(value)
+        if len(value) < REMEMBERED:
+            seen[value] = word
         return word
     if value is None:
         return "null"
@@ -119,7 +128,7 @@ def _real(value: float) -> str:
 
 
 def _quoted(text: str) -> str:
-    if HIDDEN.search(text):
+    if not (text.isascii() and text.isprintable()) and HIDDEN.search(text):
         return _escaped(text)
     if text[:1] in FIRST and text not in WORDS and ": " not in text and " #" not in text and text[-1] not in ": ":
         return text
