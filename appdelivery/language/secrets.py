@@ -1,0 +1,116 @@
+"""How a secret is written in an Application, and what becomes of it (language.md 7.4).
+
+Besides plain text, a secret parameter takes `{$secretRef: {store, key, version}}`, `{$generate: LENGTH}` or
+`{$generate: {length, alphabet}}`, and `{$age: TEXT}`.  The generated check leaves each as a Spelling, because it knows
+neither the application nor the place; render then lets `settle` turn every Spelling into a Secret.
+"""
+
+from __future__ import annotations
+
+from appdelivery.errors import SpecError
+from appdelivery.model.problem import Problem, dotted
+from appdelivery.model.record import record
+from appdelivery.model.secret import Secret, SecretRef
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from appdelivery.model.problem import Path
+
+KINDS = ("$age", "$secretRef", "$generate")
+STORES = ("installation", "application")
+LONGEST = 1024  # characters of a generated value
+
+
+@record
+class Spelling:
+    """A secret that is named, not given.  arguments: ($age) text; ($secretRef) store, key, version;
+    ($generate) length, alphabet ('' = letters and digits)."""
+
+    kind: str
+    arguments: tuple[str | int, ...]
+
+
+def read(value: dict[str, Any]) -> Spelling:
+    """The Spelling that a map stands for; ValueError says what is wrong with it."""
+    if len(value) != 1 or (kind := next(iter(value))) not in KINDS:
+        raise ValueError(f"expected text, or a map with one of {', '.join(KINDS)}")
+    given = value[kind]
+    if kind == "$age":
+        if not isinstance(given, str) or not given:
+            raise ValueError("$age: expected the encrypted text")
+        return Spelling(kind, (given,))
+    return Spelling(kind, _reference(given) if kind == "$secretRef" else _generate(given))
+
+
+def _reference(given: Any) -> tuple[str | int, ...]:
+    fields = _fields("$secretRef", given, ("store", "key", "version"))
+    store, key, version = fields.get("store", STORES[0]), fields.get("key"), fields.get("version", 0)
+    if store not in STORES:
+        raise ValueError(f"$secretRef.store: expected one of {', '.join(STORES)}")
+    if not isinstance(key, str) or not key:
+        raise ValueError("$secretRef.key: expected the name of the stored secret")
+    if type(version) is not int or version < 0:
+        raise ValueError("$secretRef.version: expected a number from 1, or nothing for the newest")
+    return store, key, version
+
+
+def _generate(given: Any) -> tuple[str | int, ...]:
+    fields = {"length": given} if type(given) is int else _fields("$generate", given, ("length", "alphabet"))
+    length, alphabet = fields.get("length"), fields.get("alphabet", "")
+    if type(length) is not int or not 1 <= length <= LONGEST:
+        raise ValueError(f"$generate: expected a length from 1 to {LONGEST}")
+    if not isinstance(alphabet, str) or ("alphabet" in fields and len(set(alphabet)) < 2):
+        raise ValueError("$generate.alphabet: expected at least two different characters")
+    return length, alphabet
+
+
+def _fields(kind: str, given: Any, known: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise ValueError(f"{kind}: expected a map with {', '.join(known)}")  # noqa: TRY004 - one error for the caller
+    if unknown := [name for name in given if name not in known]:
+        raise ValueError(f"{kind} has no field '{unknown[0]}'; it takes {', '.join(known)}")
+    return given
+
+
+def made(value: Spelling, name: str, owner: str) -> Secret:
+    """The reference that a spelling means.  name: where it stands, COMPONENT/dotted.path; owner: namespace/app."""
+    if value.kind == "$generate":
+        length, alphabet = value.arguments
+        ref = SecretRef("application", owner, name, length=int(length), alphabet=str(alphabet))
+    elif value.kind == "$secretRef":
+        store, key, version = value.arguments
+        ref = SecretRef(str(store), owner if store == "application" else "", str(key), int(version))
+    else:
+        raise ValueError("$age is not available until Git sources exist")
+    return Secret(ref=ref)
+
+
+def settle(tree: Any, *, owner: str, path_prefix: str) -> Any:
+    """A copy of checked properties in which every Spelling is a Secret; SpecError names each one that cannot be.
+
+    path_prefix is the component's name; problems carry paths from the root of the properties.
+    """
+    problems: list[Problem] = []
+    settled = _settled(tree, (), owner=owner, prefix=path_prefix, problems=problems)
+    if problems:
+        raise SpecError(problems)
+    return settled
+
+
+def _settled(tree: Any, path: Path, *, owner: str, prefix: str, problems: list[Problem]) -> Any:
+    if isinstance(tree, dict):
+        found = {k: _settled(v, (*path, k), owner=owner, prefix=prefix, problems=problems) for k, v in tree.items()}
+        return found if any(found[k] is not v for k, v in tree.items()) else tree
+    if isinstance(tree, list):
+        items = [_settled(v, (*path, i), owner=owner, prefix=prefix, problems=problems) for i, v in enumerate(tree)]
+        return items if any(new is not old for new, old in zip(items, tree, strict=True)) else tree
+    if not isinstance(tree, Spelling):
+        return tree
+    try:
+        return made(tree, f"{prefix}/{dotted(path)}", owner)
+    except ValueError as error:
+        hint = "write {$generate: 32}, or {$secretRef: {key: NAME}} after `appctl secret set NAME`"
+        problems.append(Problem(str(error), code="parameters.secret", path=path, hint=hint))
+        return tree
