@@ -1,1 +1,5 @@
-"""The only room that speaks to clusters: credentials, discovery, server-side apply, list, watch.  Implements Fleet."""
+"""The member clusters over HTTP: credentials, discovery, server-side apply, lists and watches, logs, events.
+
+`fleet.ClusterFleet` implements the Protocol `delivery.ports.Fleet`.  Every get, list, watch, apply and delete passes
+`transport`; kr8s is used for exec plugins and auth providers only and imported where it is needed.
+"""

@@ -1,0 +1,255 @@
+"""The one kubeconfig parser: the user's own file as kubectl would use it, and foreign ones for registration.
+
+Own: static credentials inline or by path, exec plugins, auth providers, in-cluster accounts.  Foreign (`own=False`): only
+addresses, inline certificates and tokens survive; whatever would run a program or read a file here is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from appdelivery import errors
+from appdelivery.clusters.credentials import Credentials
+from appdelivery.language import yaml_in
+from appdelivery.model.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+RUNS_OR_READS = {
+    "exec": "runs a program",
+    "auth-provider": "runs a program",
+    "tokenFile": "reads a file",
+    "client-certificate": "reads a file",
+    "client-key": "reads a file",
+    "certificate-authority": "reads a file",
+}
+NOT_SUPPORTED = ("username", "password")  # Kubernetes itself dropped them
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    name: str
+    cluster: str
+    user: str
+    namespace: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a kubeconfig that is not the user's own may bring along."""
+
+    insecure: bool = False  # insecure-skip-tls-verify was asked for by name
+    proxies: tuple[str, ...] = ()  # proxy URLs the operator allows
+
+
+def parse(data: bytes, *, own: bool, context: str = "", file: str = "kubeconfig", trust: Trust | None = None) -> Credentials:
+    """Credentials of one context (default: the current one).  Raises SpecError, NotFound or Refused."""
+    document = _document(data, file)
+    return _credentials([(document, file)], own=own, context=context, trust=trust or Trust())
+
+
+def contexts(data: bytes, file: str = "kubeconfig") -> tuple[Context, ...]:
+    """What a kubeconfig offers, in its order."""
+    document = _document(data, file)
+    current = document.get("current-context") or ""
+    return tuple(
+        [
+            Context(name, one.get("cluster", ""), one.get("user", ""), one.get("namespace") or "", name == current)
+            for name, one, _ in _named([(document, file)], "contexts", "context")
+        ]
+    )
+
+
+def read(*, context: str = "", paths: Sequence[str] = ()) -> Credentials:
+    """The user's own: the given files, else $KUBECONFIG, else ~/.kube/config, else the account of this pod."""
+    given = list(paths) or [one for one in os.environ.get("KUBECONFIG", "").split(os.pathsep) if one]
+    found = [path for path in given or [os.path.expanduser("~/.kube/config")] if os.path.exists(path)]
+    if paths and len(found) < len(paths):
+        missing = next(path for path in paths if path not in found)
+        raise errors.SourceError(f"read kubeconfig {missing}: there is no such file", code="kubeconfig.missing")
+    if found:
+        documents = [(_document(_content(path, "kubeconfig"), path), path) for path in found]
+        return _credentials(documents, own=True, context=context, trust=Trust())
+    if not context and os.environ.get("KUBERNETES_SERVICE_HOST") and os.path.exists(f"{ACCOUNT}/token"):
+        return in_cluster()
+    looked = " and ".join(given) or "$KUBECONFIG and ~/.kube/config"
+    raise errors.NotFound(
+        f"find a cluster: {looked} do not exist",
+        code="kubeconfig.missing",
+        hint="set KUBECONFIG or pass --kubeconfig FILE",
+    )
+
+
+def in_cluster(folder: str = ACCOUNT) -> Credentials:
+    """The service account of the pod we run in; its token file is read again as it is renewed."""
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    namespace = f"{folder}/namespace"
+    return Credentials(
+        server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+        ca=_content(f"{folder}/ca.crt", "the service account").decode(),
+        token_file=f"{folder}/token",
+        namespace=_content(namespace, "the service account").decode().strip() if os.path.exists(namespace) else "",
+    )
+
+
+def _document(data: bytes, file: str) -> dict[str, Any]:
+    documents = yaml_in.load(data, file)
+    if len(documents) != 1 or not isinstance(documents[0], dict) or "clusters" not in documents[0]:
+        raise _wrong(file, (), "this is no kubeconfig: one document with clusters, users and contexts is expected")
+    return documents[0]
+
+
+def _credentials(documents: list[tuple[dict[str, Any], str]], *, own: bool, context: str, trust: Trust) -> Credentials:
+    name = context or next((d["current-context"] for d, _ in documents if d.get("current-context")), "")
+    all_contexts = _named(documents, "contexts", "context")
+    if not name and len(all_contexts) == 1:
+        name = all_contexts[0][0]
+    if not name:
+        raise errors.NotFound(
+            f"choose a cluster: {documents[0][1]} has no current context",
+            code="kubeconfig.context",
+            hint=f"name one with --context: {', '.join([one for one, _, _ in all_contexts])}",
+        )
+    chosen, _ = _find(all_contexts, name, "context")
+    cluster, cluster_file = _find(_named(documents, "clusters", "cluster"), chosen.get("cluster", ""), "cluster")
+    users = _named(documents, "users", "user")
+    user, user_file = _find(users, chosen["user"], "user") if chosen.get("user") else ({}, cluster_file)
+    _check(cluster, user, own=own, trust=trust, file=cluster_file)
+    at_cluster, at_user = (cluster, cluster_file), (user, user_file)
+    return Credentials(
+        server=str(cluster["server"]).rstrip("/"),
+        ca=_pem(at_cluster, "certificate-authority"),
+        insecure=bool(cluster.get("insecure-skip-tls-verify")),
+        server_name=cluster.get("tls-server-name") or "",
+        proxy=cluster.get("proxy-url") or "",
+        token=str(user.get("token") or ""),
+        token_file=_beside(user_file, user["tokenFile"]) if user.get("tokenFile") else "",
+        certificate=_pem(at_user, "client-certificate"),
+        key=_pem(at_user, "client-key"),
+        impersonate=_impersonation(user, user_file),
+        plugin=_plugin(cluster, user, user_file),
+        namespace=chosen.get("namespace") or "",
+    )
+
+
+def _check(cluster: dict[str, Any], user: dict[str, Any], *, own: bool, trust: Trust, file: str) -> None:
+    server = cluster.get("server")
+    address = urlsplit(server if isinstance(server, str) else "")
+    if address.scheme not in ("https", "http") or not address.hostname or address.query or address.username:
+        raise _wrong(file, ("clusters",), "the cluster's server is not an address such as https://10.0.0.1:6443")
+    for field in NOT_SUPPORTED:
+        if user.get(field):
+            raise _refused(file, field, "is not supported: Kubernetes dropped passwords in 1.19")
+    if own:
+        return
+    if address.scheme != "https":
+        raise _refused(file, "server", "is not encrypted: only https addresses are registered")
+    for part in (cluster, user):
+        for field, what in RUNS_OR_READS.items():
+            if part.get(field):
+                hint = "put the data itself into the file: `kubectl config view --raw --flatten --minify`"
+                raise _refused(file, field, f"{what} where the file is read, which is allowed for your own file only", hint)
+    if cluster.get("insecure-skip-tls-verify") and not trust.insecure:
+        hint = "give the cluster's CA, or ask for it with --insecure-skip-tls-verify"
+        raise _refused(file, "insecure-skip-tls-verify", "turns verification of the server off", hint)
+    if cluster.get("proxy-url") and cluster["proxy-url"] not in trust.proxies:
+        raise _refused(file, "proxy-url", f"names {cluster['proxy-url']}, which the operator did not allow")
+
+
+def _named(documents: list[tuple[dict[str, Any], str]], plural: str, inner: str) -> list[tuple[str, dict[str, Any], str]]:
+    """(name, body, file) of every entry; of equal names the first wins, as with kubectl."""
+    found: dict[str, tuple[str, dict[str, Any], str]] = {}
+    for document, file in documents:
+        entries = document.get(plural) or []
+        for index, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+            body = entry.get(inner) if isinstance(entry, dict) else None
+            if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not isinstance(body, dict | None):
+                raise _wrong(file, (plural, index), f"an entry of {plural} has a name and a map `{inner}`")
+            found.setdefault(entry["name"], (entry["name"], body or {}, file))
+    return list(found.values())
+
+
+def _find(entries: list[tuple[str, dict[str, Any], str]], name: str, what: str) -> tuple[dict[str, Any], str]:
+    for one, body, file in entries:
+        if one == name:
+            return body, file
+    known = ", ".join([one for one, _, _ in entries]) or "none"
+    raise errors.NotFound(
+        f"choose a cluster: the kubeconfig has no {what} '{name}'", code=f"kubeconfig.{what}", hint=f"it has: {known}"
+    )
+
+
+def _pem(at: tuple[dict[str, Any], str], field: str) -> str:
+    """Inline data wins over a path, as with kubectl."""
+    body, file = at
+    if data := body.get(f"{field}-data"):
+        try:
+            return base64.b64decode(data, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError, TypeError) as error:
+            raise _wrong(file, (), f"{field}-data is not the base64 of a PEM text") from error
+    return _content(_beside(file, body[field]), field).decode() if body.get(field) else ""
+
+
+def _beside(file: str, path: str) -> str:
+    """Relative paths are meant from the folder of the file that names them."""
+    return os.path.join(os.path.dirname(os.path.abspath(file)), path)
+
+
+def _content(path: str, what: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise errors.SourceError(f"read {what} {path}: {error.strerror}", code="kubeconfig.unreadable") from error
+
+
+def _impersonation(user: dict[str, Any], file: str) -> tuple[tuple[str, str], ...]:
+    headers = [("Impersonate-User", str(user["as"]))] if user.get("as") else []
+    headers += [("Impersonate-Uid", str(user["as-uid"]))] if user.get("as-uid") else []
+    headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
+    for name, values in (user.get("as-user-extra") or {}).items():
+        headers += [(f"Impersonate-Extra-{name}", str(value)) for value in values]
+    if headers and headers[0][0] != "Impersonate-User":
+        raise _wrong(file, ("users",), "as-uid, as-groups and as-user-extra need `as`")
+    if any("\n" in value or "\r" in value for header in headers for value in header):
+        raise _wrong(file, ("users",), "an impersonated name holds a line break")
+    return tuple(headers)
+
+
+def _plugin(cluster: dict[str, Any], user: dict[str, Any], file: str) -> str:
+    """A kubeconfig of one user for kr8s, which runs the plugin; it gets no key and no certificate to leave behind."""
+    kept = {field: user[field] for field in ("exec", "auth-provider") if user.get(field)}
+    if not kept:
+        return ""
+    command = (kept.get("exec") or {}).get("command", "")
+    if "/" in command and not os.path.isabs(command):
+        kept["exec"] = {**kept["exec"], "command": _beside(file, command)}
+    only = "only"
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": only,
+            "contexts": [{"name": only, "context": {"cluster": only, "user": only}}],
+            "clusters": [{"name": only, "cluster": {"server": cluster["server"]}}],
+            "users": [{"name": only, "user": kept}],
+        }
+    )
+
+
+def _wrong(file: str, path: tuple[str | int, ...], message: str) -> errors.SpecError:
+    return errors.SpecError([Problem(message, code="kubeconfig", path=path, file=file)])
+
+
+def _refused(file: str, field: str, why: str, hint: str = "") -> errors.Refused:
+    return errors.Refused(f"read {file}: `{field}` {why}", code="kubeconfig.refused", hint=hint)

@@ -1,0 +1,141 @@
+"""How many requests may be in flight to one cluster: found by latency, not configured (scale.md section 4).
+
+Starts at 10 and moves between 2 and 64.  While the recent median latency of a verb class stays within 1.5 times the
+smallest median of the last ten minutes and somebody waits for a slot, the limit grows: by one per good answer until the
+first slow window, afterwards by one per ten.  Over 2.5 times, it shrinks by a quarter; 429, 503 and time-outs halve it.
+Writes take at most 80 % of the limit and deletes half.  There is no request rate anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+READ, WRITE, DELETE = "read", "write", "delete"
+SHARES = {READ: 1.0, WRITE: 0.8, DELETE: 0.5}
+START, LOWEST, HIGHEST = 10, 2, 64
+WINDOW = 8  # answers that make a median
+MEMORY = 600.0  # seconds a smallest median counts
+GOOD, SLOW = 1.5, 2.5
+
+
+class Slot:
+    """What a request reports about itself; without a report it counts as a plain good answer."""
+
+    __slots__ = ("crowded",)
+
+    def __init__(self) -> None:
+        self.crowded = False  # the server said or showed that it has too much to do
+
+
+class Limiter:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit = START
+        self._clock = clock
+        self._in_flight = dict.fromkeys(SHARES, 0)
+        self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
+        self._recent: dict[str, deque[float]] = {verbs: deque(maxlen=WINDOW) for verbs in SHARES}
+        self._medians: dict[str, deque[tuple[float, float]]] = {verbs: deque() for verbs in SHARES}
+        self._starting = True
+        self._good = 0
+        self._changed_at = -1.0  # answers to requests sent before this say nothing about the present limit
+        self._not_before = 0.0
+
+    @contextlib.asynccontextmanager
+    async def slot(self, verbs: str) -> AsyncIterator[Slot]:
+        await self._enter(verbs)
+        slot, begun = Slot(), self._clock()
+        try:
+            yield slot
+        finally:
+            self._in_flight[verbs] -= 1
+            self._learn(verbs, slot, begun)
+            self._wake()
+
+    def pause(self, seconds: float) -> None:
+        """Obeys a Retry-After: no request starts before."""
+        self._not_before = max(self._not_before, self._clock() + seconds)
+
+    async def _enter(self, verbs: str) -> None:
+        if (left := self._not_before - self._clock()) > 0:
+            await asyncio.sleep(left)
+        if self._waiting or not self._room(verbs):
+            future = asyncio.get_running_loop().create_future()
+            entry = (verbs, future)
+            self._waiting.append(entry)
+            self._wake()  # others may wait for another class only
+            try:
+                await future
+            except asyncio.CancelledError:
+                if future.done() and not future.cancelled():
+                    self._in_flight[verbs] -= 1
+                    self._wake()
+                else:
+                    self._waiting.remove(entry)
+                raise
+        else:
+            self._in_flight[verbs] += 1
+
+    def _room(self, verbs: str) -> bool:
+        if sum(self._in_flight.values()) >= self.limit:
+            return False
+        return self._in_flight[verbs] < max(1, int(self.limit * SHARES[verbs]))
+
+    def _wake(self) -> None:
+        """Lets in whoever came first among those whose class has room."""
+        blocked: list[tuple[str, asyncio.Future[None]]] = []
+        while self._waiting and sum(self._in_flight.values()) < self.limit:
+            verbs, future = self._waiting.popleft()
+            if future.done():
+                continue
+            if self._room(verbs):
+                self._in_flight[verbs] += 1
+                future.set_result(None)
+            else:
+                blocked.append((verbs, future))
+        self._waiting.extendleft(reversed(blocked))
+
+    def _learn(self, verbs: str, slot: Slot, begun: float) -> None:
+        if begun < self._changed_at:
+            return
+        now = self._clock()
+        if slot.crowded:
+            self._shrink(0.5, now)
+            return
+        recent = self._recent[verbs]
+        recent.append(now - begun)
+        if len(recent) < WINDOW:
+            return
+        middle = median(recent)
+        best = self._best(verbs, middle, now)
+        if middle > SLOW * best:
+            self._shrink(0.75, now)
+        elif middle > GOOD * best:
+            self._starting, self._good = False, 0
+        elif self._waiting:
+            self._good += 1
+            if self._starting or self._good >= 10:
+                self.limit, self._good = min(HIGHEST, self.limit + 1), 0
+
+    def _best(self, verbs: str, middle: float, now: float) -> float:
+        """The smallest median of the last ten minutes; the queue holds rising values only."""
+        medians = self._medians[verbs]
+        while medians and medians[-1][1] >= middle:
+            medians.pop()
+        medians.append((now, middle))
+        while medians[0][0] < now - MEMORY:
+            medians.popleft()
+        return medians[0][1]
+
+    def _shrink(self, factor: float, now: float) -> None:
+        self.limit = max(LOWEST, int(self.limit * factor))
+        self._starting, self._good, self._changed_at = False, 0, now
+        for recent in self._recent.values():
+            recent.clear()

@@ -1,0 +1,310 @@
+"""The only module that speaks HTTP to clusters: one client per (cluster, identity), on aiohttp.
+
+Requests and watches use separate connection pools, everything has a time-out and a size limit, redirects are not
+followed.  A 401 renews the credentials once for all who wait; a 403 is an answer like any other and disturbs nobody.
+Failures leave as families of errors.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+
+from appdelivery import __version__, errors
+from appdelivery.clusters import answers, credentials, limiter, renewal, wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from appdelivery.clusters.credentials import Credentials
+
+JSON = "application/json"
+APPLY = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+
+VERBS = {"GET": limiter.READ, "DELETE": limiter.DELETE}  # everything else writes
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    connect_s: float = 5.0
+    read_s: float = 30.0  # silence on a request
+    total_s: float = 60.0
+    idle_s: float = 90.0  # silence on a watch: bookmarks come every minute
+    object_bytes: int = 4 << 20
+    list_bytes: int = 64 << 20  # about 5,000 objects; beyond, lists are read in pages
+    line_bytes: int = 4 << 20
+    throttled: int = 8  # attempts while the server says 429
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One line of the request log."""
+
+    cluster: str
+    verb: str
+    path: str
+    query: Mapping[str, str]
+    status: int  # 0 = no answer
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: Any
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    verb: str
+    path: str
+    query: Mapping[str, str]
+    headers: dict[str, str]
+    body: bytes | None = None
+
+
+class TooLarge(errors.ClusterError):
+    """An answer passed its size limit; lists fall back to pages."""
+
+    code = "cluster.too-large"
+
+
+class Transport:
+    def __init__(
+        self,
+        name: str,
+        given: Credentials,
+        *,
+        limits: Limits | None = None,
+        log: Callable[[Sent], None] | None = None,
+        instance: str = "",
+    ) -> None:
+        self.name = name
+        self.limits = limits or Limits()
+        self.limiter = limiter.Limiter()
+        self._given = given
+        self._identity = renewal.Identity(name, given)
+        self._log = log
+        self._agent = f"appdelivery/{__version__}" + (f" ({instance})" if instance else "")
+        self._pools: dict[bool, aiohttp.ClientSession] = {}
+        self._tls_of: tuple[Credentials, Any] | None = None
+
+    async def request(
+        self,
+        verb: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        doing: str,
+        query: Mapping[str, str] | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        etag: str = "",
+        max_bytes: int = 0,
+    ) -> Answer:
+        """One answer below 400 (or 304), or a family of errors.py whose message begins with `doing`."""
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        if etag:
+            headers["If-None-Match"] = etag
+        call = _Call(verb, path, query or {}, headers, body)
+        cap = max_bytes or self.limits.object_bytes
+        renewed = reset = False
+        throttled = 0
+        while True:
+            generation = self._identity.generation
+            try:
+                status, answer, got = await self._once(call, cap, doing)
+            except _Reset as error:
+                # A kept connection may be closed by the server at any moment.  Every request of ours may be sent
+                # twice: applies are idempotent, all others carry a precondition.
+                if reset:
+                    raise self._unreachable(doing, error.__cause__) from error.__cause__
+                reset = True
+                continue
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                raise self._unreachable(doing, error) from error
+            if status < 400:
+                return Answer(status, answer, got.get("ETag", ""))
+            after = _retry_after(got.get("Retry-After", ""))
+            if status == 401 and not renewed and self._given.renewable:
+                renewed = True
+                await self._identity.renew(generation)
+                continue
+            throttled += 1
+            if status == 429 and throttled < self.limits.throttled:
+                self.limiter.pause(after if after is not None else min(0.25 * 2**throttled, 8.0))
+                continue
+            raise answers.error(status, answer, doing, after=after)
+
+    async def lines(
+        self, path: str, query: Mapping[str, str], *, doing: str, accept: str = JSON, idle_s: float = 0.0
+    ) -> AsyncIterator[bytes]:
+        """The lines of an answer that goes on: watches and logs, on their own connections.  Ends as the server ends it."""
+        begun, status, count = time.monotonic(), 0, 0
+        call = _Call("GET", path, query, {"Accept": accept})
+        patience = aiohttp.ClientTimeout(
+            total=None, sock_connect=self.limits.connect_s, sock_read=idle_s or self.limits.idle_s
+        )
+        generation = self._identity.generation
+        try:
+            async with self._send(call, patience, watch=True) as response:
+                status = response.status
+                if status >= 400:
+                    answer = _decoded(await _read(response, self.limits.object_bytes, doing))
+                    if status == 401 and self._given.renewable:
+                        await self._identity.renew(generation)
+                    raise answers.error(status, answer, doing, after=_retry_after(response.headers.get("Retry-After", "")))
+                async for line in _lines(response, self.limits.line_bytes, doing):
+                    count += len(line)
+                    yield line
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise self._unreachable(doing, error) from error
+        finally:
+            self._note(call, status, count, begun)
+
+    async def close(self) -> None:
+        for pool in self._pools.values():
+            await pool.close()
+        self._pools.clear()
+
+    async def _once(self, call: _Call, cap: int, doing: str) -> tuple[int, Any, Mapping[str, str]]:
+        patience = aiohttp.ClientTimeout(
+            total=self.limits.total_s, sock_connect=self.limits.connect_s, sock_read=self.limits.read_s
+        )
+        async with self.limiter.slot(VERBS.get(call.verb, limiter.WRITE)) as slot:
+            begun, status, size = time.monotonic(), 0, 0
+            try:
+                async with self._send(call, patience, watch=False) as response:
+                    raw = await _read(response, cap, doing)
+                    status, size = response.status, len(raw)
+                    slot.crowded = status in (429, 503)
+                    return status, _decoded(raw), response.headers
+            except (aiohttp.ServerDisconnectedError, ConnectionResetError, BrokenPipeError) as error:
+                raise _Reset from error
+            except TimeoutError:
+                slot.crowded = True
+                raise
+            finally:
+                self._note(call, status, size, begun)
+
+    @contextlib.asynccontextmanager
+    async def _send(
+        self, call: _Call, patience: aiohttp.ClientTimeout, *, watch: bool
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        now = await self._identity.current()
+        target = f"{now.server}{call.path}" + (f"?{urlencode(call.query, quote_via=quote)}" if call.query else "")
+        sent = [*call.headers.items(), *now.impersonate]
+        if now.token:
+            sent.append(("Authorization", f"Bearer {now.token}"))
+        async with self._pool(watch=watch).request(
+            call.verb,
+            _url(target),
+            data=call.body,
+            headers=sent,
+            timeout=patience,
+            ssl=self._tls(now),
+            server_hostname=now.server_name or None,
+            proxy=now.proxy or None,
+            allow_redirects=False,  # credentials are bound to the address they were given for
+        ) as response:
+            yield response
+
+    def _pool(self, *, watch: bool) -> aiohttp.ClientSession:
+        """Made on first use, inside the loop that uses it.  The limiter bounds requests, the callers bound watches."""
+        if watch not in self._pools:
+            self._pools[watch] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+                headers={"User-Agent": self._agent},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+        return self._pools[watch]
+
+    def _tls(self, now: Credentials) -> Any:
+        """Made anew only when the certificate changed: connections are shared by context."""
+        if self._tls_of is None or not _same_tls(self._tls_of[0], now):
+            self._tls_of = (now, credentials.tls(now, self.name))
+        return self._tls_of[1]
+
+    def _note(self, call: _Call, status: int, size: int, begun: float) -> None:
+        if self._log is not None:
+            seconds = time.monotonic() - begun
+            self._log(Sent(self.name, call.verb, call.path, dict(call.query), status, size, seconds))
+
+    def _unreachable(self, doing: str, error: BaseException | None) -> errors.ClusterError:
+        if isinstance(error, TimeoutError):
+            return errors.TimedOut(f"{doing}: no answer from {self._given.server} in time")
+        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+            return errors.Unreachable(
+                f"{doing}: {self._given.server} cannot be trusted: {_plain(error)}",
+                code="cluster.untrusted",
+                hint="the server's certificate does not fit the CA or the name in the kubeconfig",
+                retryable=False,
+            )
+        return errors.Unreachable(f"{doing}: cannot reach {self._given.server}: {_plain(error)}")
+
+
+class _Reset(Exception):
+    """The connection ended before an answer came."""
+
+
+async def _read(response: aiohttp.ClientResponse, cap: int, doing: str) -> bytes:
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > cap:
+            raise TooLarge(f"{doing}: the answer is larger than {cap} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _lines(response: aiohttp.ClientResponse, cap: int, doing: str) -> AsyncIterator[bytes]:
+    rest = b""
+    async for part in response.content.iter_any():
+        *whole, rest = (rest + part).split(b"\n")
+        for line in whole:
+            if line:
+                yield line
+        if len(rest) > cap:
+            raise errors.ClusterError(f"{doing}: a line of the answer is longer than {cap} bytes", code="cluster.too-large")
+    if rest:
+        yield rest
+
+
+def _decoded(raw: bytes) -> Any:
+    """JSON where it is JSON; a proxy's page stays text."""
+    try:
+        return wire.loads(raw) if raw else {}
+    except ValueError:
+        return raw.decode(errors="replace")
+
+
+def _retry_after(value: str) -> float | None:
+    return min(float(value), 60.0) if value.isdigit() else None
+
+
+def _url(target: str) -> Any:
+    from yarl import URL
+
+    return URL(target, encoded=True)  # already quoted: a slash in a name must stay quoted
+
+
+def _same_tls(a: Credentials, b: Credentials) -> bool:
+    return (a.server[:8], a.ca, a.certificate, a.key, a.insecure) == (b.server[:8], b.ca, b.certificate, b.key, b.insecure)
+
+
+def _plain(error: BaseException | None) -> str:
+    """The operating system's words, without the library's wrapping."""
+    inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
+    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
