@@ -219,11 +219,22 @@ def _bad_defaults(inliner: _Inliner) -> Iterator[Finding]:
             waiting.append((value, path, generator.function(node).name))
     if not waiting:
         return
-    space = dict(schema_runtime.NAMESPACE)
-    exec(generator.text(), space)  # noqa: S102 - our own generated code, in the namespace that holds nothing else
+    space = _executed(generator)
     for value, path, name in waiting:
         if not schema_runtime.holds(space[name], value):
             yield Finding(path, CODE, "default: the schema beside it does not take this value")
+
+
+def _executed(generator: schema_source.Generator) -> dict[str, Any]:
+    """The generated functions; a default that is refused must not keep the others from being looked at."""
+    space = dict(schema_runtime.NAMESPACE)
+    exec(generator.text(defaults=False), space)  # noqa: S102 - our own code, in a namespace that holds nothing else
+    for expression, name in generator.defaults.items():
+        try:
+            space[name] = eval(expression, space)  # noqa: S307 - the same
+        except schema_runtime.Refusal:
+            space[name] = None
+    return space
 
 
 def _plainly(value: Any, node: Node) -> bool:

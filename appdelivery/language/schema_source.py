@@ -64,10 +64,11 @@ class Generator:
         self.constants: dict[str, str] = {}  # expression to name
         self.defaults: dict[str, str] = {}
 
-    def text(self) -> str:
+    def text(self, *, defaults: bool = True) -> str:
         """Functions, then the tables that name them, then the defaults that are made by calling them."""
         lines = [f"def {name}(v):\n{body}" for body, name in self.functions.items()]
-        lines += [f"{name} = {expression}" for made in (self.constants, self.defaults) for expression, name in made.items()]
+        made = [*self.constants.items(), *(self.defaults.items() if defaults else ())]
+        lines += [f"{name} = {expression}" for expression, name in made]
         return "\n".join(lines)
 
     def constant(self, expression: str) -> str:

@@ -15,8 +15,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     names = list(known)
     folded = {name.lower(): name for name in names}
-    found = difflib.get_close_matches(word[:200].lower(), folded, n=1, cutoff=0.6)
-    return folded[found[0]] if found else ""
+    wanted = word[:200].lower()
+    if found := difflib.get_close_matches(wanted, folded, n=1, cutoff=0.6):
+        return folded[found[0]]
+    parts = [
+        name for name in folded if min(len(name), len(wanted)) > 2 and (wanted.startswith(name) or name.startswith(wanted))
+    ]
+    return folded[max(parts, key=len)] if parts else ""  # cpuPercent means cpu
 
 
 def meant(word: str, known: Iterable[str]) -> str:

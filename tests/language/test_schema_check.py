@@ -20,9 +20,7 @@ NUMBERS = st.one_of(st.integers(-4, 6), st.sampled_from([0.0, 1.0, 0.5, 2.5, 1e3
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS)
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from([*NAMES, "d"]), inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from([*NAMES, "d"]), inner, max_size=3)),
     max_leaves=8,
 )
 COUNTS = st.integers(0, 3)
