@@ -15,7 +15,7 @@ def main(argv: list[str] | None = None) -> int:
         from appdelivery.cli import dispatch
 
         return dispatch.run(words)
-    except SystemExit as error:          # argparse, after it has printed
+    except SystemExit as error:  # argparse, after it has printed
         return error.code if isinstance(error.code, int) else 64
     except KeyboardInterrupt:
         return 130

@@ -44,7 +44,7 @@ GROUPS: dict[str, dict[str, str]] = {
 }
 ALIASES = {"apply": "up", "ls": "list", "def": "definition", "get": "list", "template": "render", "uninstall": "delete"}
 COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
-MODULES = {"list": "list_", "help": "help_"}          # names that would hide a builtin inside this package
+MODULES = {"list": "list_", "help": "help_"}  # names that would hide a builtin inside this package
 
 
 def module(name: str) -> str:

@@ -81,7 +81,12 @@ def _valued(parser: ArgumentParser, word: str) -> Action | None:
 
 
 def _positionals(parser: ArgumentParser) -> list[str]:
-    return [str(choice) for action in parser._actions if not action.option_strings and action.choices for choice in action.choices]
+    return [
+        str(choice)
+        for action in parser._actions
+        if not action.option_strings and action.choices
+        for choice in action.choices
+    ]
 
 
 def _names(command: str) -> list[str]:

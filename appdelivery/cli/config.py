@@ -23,12 +23,18 @@ def add(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     places = settings.folders(os.environ)
     if args.verb == "path":
-        printing.answer({"config": f"{places.config}/config.yaml", "data": places.data, "cache": places.cache}, args.output or "yaml")
+        printing.answer(
+            {"config": f"{places.config}/config.yaml", "data": places.data, "cache": places.cache}, args.output or "yaml"
+        )
         return 0
     found = settings.read(os.environ, {})
     rows = [
-        {"name": name, "value": found[name].value if name in found else None,
-         "origin": found[name].origin if name in found else "default", "meaning": meaning}
+        {
+            "name": name,
+            "value": found[name].value if name in found else None,
+            "origin": found[name].origin if name in found else "default",
+            "meaning": meaning,
+        }
         for name, meaning in settings.KNOWN.items()
     ]
     printing.items(rows, ("name", "value", *(("origin",) if args.origin else ()), "meaning"), args, kind="setting")

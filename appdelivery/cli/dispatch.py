@@ -45,5 +45,6 @@ def _unknown(name: str, rest: list[str]) -> int:
 
     near = suggest.nearest(name, [*commands.COMMANDS, *commands.ALIASES])
     raise errors.UsageError(
-        f"there is no command '{name}'" + (f", did you mean '{near}'?" if near else ""), hint="appctl help lists the commands"
+        f"there is no command '{name}'" + (f", did you mean '{near}'?" if near else ""),
+        hint="appctl help lists the commands",
     )

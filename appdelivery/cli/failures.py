@@ -63,8 +63,11 @@ def as_problem_json(error: errors.AppError) -> dict[str, object]:
     """problem+json of interface.md 2.2, as the REST API answers it."""
     kept = ("file", "line", "column", "path", "message", "hint", "code", "level")
     return {
-        "type": f"https://appdelivery.dev/errors/{error.code}", "title": type(error).__name__, "code": error.code,
-        "detail": error.message, "hint": error.hint,
+        "type": f"https://appdelivery.dev/errors/{error.code}",
+        "title": type(error).__name__,
+        "code": error.code,
+        "detail": error.message,
+        "hint": error.hint,
         "problems": [{name: getattr(p, name) if name != "path" else list(p.path) for name in kept} for p in error.problems],
     }
 
@@ -74,8 +77,10 @@ def _indented(text: str) -> str:
 
 
 def _wants_json(words: list[str]) -> bool:
-    return "--output=json" in words or "-ojson" in words or any(
-        a in ("-o", "--output") and b == "json" for a, b in zip(words, words[1:], strict=False)
+    return (
+        "--output=json" in words
+        or "-ojson" in words
+        or any(a in ("-o", "--output") and b == "json" for a, b in zip(words, words[1:], strict=False))
     )
 
 
@@ -106,5 +111,5 @@ def _saved(text: str) -> str:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError:
-        return ""          # then the trace itself is printed: nothing is lost
+        return ""  # then the trace itself is printed: nothing is lost
     return path

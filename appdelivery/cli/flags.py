@@ -74,12 +74,18 @@ def documents(made: argparse.ArgumentParser) -> None:
     """Files and everything that changes what they say."""
     made.add_argument("files", nargs="*", metavar="FILE", help="application files or folders, - for standard input")
     made.add_argument("-f", "--file", action="append", default=[], metavar="FILE", help="the same, repeatable")
-    made.add_argument("--set", action="append", default=[], metavar="C.path=v", help="set a property of component C, typed by its schema")
+    made.add_argument(
+        "--set", action="append", default=[], metavar="C.path=v", help="set a property of component C, typed by its schema"
+    )
     made.add_argument("--set-string", action="append", default=[], metavar="C.path=v", help="the same, always text")
     made.add_argument("--set-json", action="append", default=[], metavar="C.path=v", help="the same, JSON")
     made.add_argument("--set-file", action="append", default=[], metavar="C.path=FILE", help="the same, a file's text")
-    made.add_argument("--values", action="append", default=[], metavar="FILE", help="YAML map: component to properties, merged over")
-    made.add_argument("--definitions", action="append", default=[], metavar="PATH", help="definitions that come before the shipped ones")
+    made.add_argument(
+        "--values", action="append", default=[], metavar="FILE", help="YAML map: component to properties, merged over"
+    )
+    made.add_argument(
+        "--definitions", action="append", default=[], metavar="PATH", help="definitions that come before the shipped ones"
+    )
     made.add_argument("--lenient", action="store_true", help="unknown parameters become warnings")
     made.add_argument("--kube-version", metavar="V", help="cluster version to render for, such as 1.36")
     namespace(made)
@@ -89,11 +95,15 @@ def guards(made: argparse.ArgumentParser) -> None:
     """What may be done although it cannot be undone easily.  None is implied by --yes."""
     group = made.add_argument_group("consent")
     group.add_argument("-y", "--yes", action="store_true", help="answer the confirmation, nothing more")
-    group.add_argument("--force-conflicts", action="store_true", help="take fields from other managers (never replicas of an autoscaler)")
+    group.add_argument(
+        "--force-conflicts", action="store_true", help="take fields from other managers (never replicas of an autoscaler)"
+    )
     group.add_argument("--fail-on-conflict", action="store_true", help="fail when a field belongs to another manager")
     group.add_argument("--take-ownership", action="store_true", help="adopt existing objects that no application owns")
     group.add_argument("--allow-deletes", type=int, default=0, metavar="N", help="delete up to N objects beyond the budget")
-    group.add_argument("--delete", action="append", default=[], metavar="KIND/NAME", help="consent by name to delete this object")
+    group.add_argument(
+        "--delete", action="append", default=[], metavar="KIND/NAME", help="consent by name to delete this object"
+    )
     group.add_argument("--create-namespace", action="store_true", help="create a missing namespace")
     group.add_argument("--reason", metavar="TEXT", help="stored with the release")
 

@@ -15,14 +15,54 @@ EXAMPLE = "appctl help up"
 FIRST = "appctl describes an application once; renders, delivers and remembers it.\n\n  appctl up app.yaml\n"
 # What people type elsewhere, and what it is called here.
 TABLES = {
-    "helm": {"install, upgrade": "up", "template": "render", "list": "list", "status": "status", "history": "history",
-             "rollback": "rollback", "uninstall": "delete", "lint": "validate, lint", "get manifest": "show", "diff (plugin)": "diff"},
-    "kubectl": {"apply": "up", "diff": "diff", "get": "list, status", "describe": "why", "delete": "delete", "logs": "logs",
-                "rollout status": "wait", "rollout history": "history", "rollout undo": "rollback", "explain": "explain"},
-    "vela": {"up": "up", "dry-run": "render, diff", "live-diff": "diff --revision", "ls": "list", "status --tree": "status --tree",
-             "logs": "logs", "delete": "delete", "def list": "definition list", "show": "explain", "cluster join": "cluster add"},
-    "argocd": {"app create, app sync": "up", "app diff": "diff", "app list": "list", "app get": "status", "app history": "history",
-               "app rollback": "rollback", "app delete": "delete", "app wait": "wait", "app logs": "logs", "cluster add": "cluster add"},
+    "helm": {
+        "install, upgrade": "up",
+        "template": "render",
+        "list": "list",
+        "status": "status",
+        "history": "history",
+        "rollback": "rollback",
+        "uninstall": "delete",
+        "lint": "validate, lint",
+        "get manifest": "show",
+        "diff (plugin)": "diff",
+    },
+    "kubectl": {
+        "apply": "up",
+        "diff": "diff",
+        "get": "list, status",
+        "describe": "why",
+        "delete": "delete",
+        "logs": "logs",
+        "rollout status": "wait",
+        "rollout history": "history",
+        "rollout undo": "rollback",
+        "explain": "explain",
+    },
+    "vela": {
+        "up": "up",
+        "dry-run": "render, diff",
+        "live-diff": "diff --revision",
+        "ls": "list",
+        "status --tree": "status --tree",
+        "logs": "logs",
+        "delete": "delete",
+        "def list": "definition list",
+        "show": "explain",
+        "cluster join": "cluster add",
+    },
+    "argocd": {
+        "app create, app sync": "up",
+        "app diff": "diff",
+        "app list": "list",
+        "app get": "status",
+        "app history": "history",
+        "app rollback": "rollback",
+        "app delete": "delete",
+        "app wait": "wait",
+        "app logs": "logs",
+        "cluster add": "cluster add",
+    },
 }
 
 
@@ -35,7 +75,9 @@ def run(args: Namespace) -> int:
         sys.stdout.write(overview())
     elif args.topic in TABLES:
         width = max(map(len, TABLES[args.topic]))
-        sys.stdout.write("".join(f"{args.topic} {theirs:<{width}}   appctl {ours}\n" for theirs, ours in TABLES[args.topic].items()))
+        sys.stdout.write(
+            "".join(f"{args.topic} {theirs:<{width}}   appctl {ours}\n" for theirs, ours in TABLES[args.topic].items())
+        )
     else:
         name = commands.ALIASES.get(args.topic, args.topic)
         if name not in commands.COMMANDS:
@@ -53,5 +95,7 @@ def overview() -> str:
     width = max(map(len, commands.COMMANDS))
     for group, names in commands.GROUPS.items():
         out.append(f"\n{group}\n" + "".join(f"  {name:<{width}}  {text}\n" for name, text in names.items()))
-    out.append("\nappctl COMMAND --help shows flags and an example; appctl help helm|kubectl|vela|argocd maps their commands to ours.\n")
+    out.append(
+        "\nappctl COMMAND --help shows flags and an example; appctl help helm|kubectl|vela|argocd maps their commands to ours.\n"
+    )
     return "".join(out)

@@ -12,8 +12,15 @@ if TYPE_CHECKING:
 
     from appdelivery.model.change import Change, Plan
 
-SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "replace": ("±", "red"), "delete": ("-", "red"),
-         "skip": ("·", "dim"), "unknown": ("?", "yellow"), "unchanged": ("=", "dim")}
+SIGNS = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "replace": ("±", "red"),
+    "delete": ("-", "red"),
+    "skip": ("·", "dim"),
+    "unknown": ("?", "yellow"),
+    "unchanged": ("=", "dim"),
+}
 TAKE_OVER = "adopted"
 
 
@@ -75,17 +82,21 @@ def tree(plan: Plan) -> dict[str, Any]:
 def change_tree(change: Change) -> dict[str, Any]:
     ref = change.subject.ref
     return {
-        "cluster": change.subject.cluster, "component": change.subject.component, "action": change.action,
+        "cluster": change.subject.cluster,
+        "component": change.subject.component,
+        "action": change.action,
         "object": {"apiVersion": ref.api_version, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name},
         "why": {"code": change.why.code, "text": change.why.text, "detail": change.why.detail},
-        "before": change.before, "after": change.after,
+        "before": change.before,
+        "after": change.after,
     }
 
 
 def needs_answer(plan: Plan) -> list[Change]:
     """Changes that cannot be undone easily: deletes, replaces, take-overs, CRD changes."""
     return [
-        c for c in plan.changes
+        c
+        for c in plan.changes
         if c.action in ("delete", "replace")
         or (c.action == "update" and (c.why.code == TAKE_OVER or c.subject.ref.kind == "CustomResourceDefinition"))
     ]

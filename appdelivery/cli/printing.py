@@ -15,9 +15,21 @@ if TYPE_CHECKING:
 
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 BY_WORD = {
-    "healthy": "green", "succeeded": "green", "ready": "green", "degraded": "red", "failed": "red", "missing": "red",
-    "progressing": "yellow", "running": "yellow", "partial": "yellow", "suspended": "yellow", "unknown": "yellow",
-    "unchanged": "dim", "superseded": "dim", "unreachable": "red", "unauthorized": "red",
+    "healthy": "green",
+    "succeeded": "green",
+    "ready": "green",
+    "degraded": "red",
+    "failed": "red",
+    "missing": "red",
+    "progressing": "yellow",
+    "running": "yellow",
+    "partial": "yellow",
+    "suspended": "yellow",
+    "unknown": "yellow",
+    "unchanged": "dim",
+    "superseded": "dim",
+    "unreachable": "red",
+    "unauthorized": "red",
 }
 
 

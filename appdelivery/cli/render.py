@@ -45,7 +45,7 @@ def run(args: Namespace) -> int:
 
 def _masked(body: dict[str, object]) -> dict[str, object]:
     if body.get("kind") != "Secret":
-        return body                   # its Secret leaves, if any, are written as masks by the emitter
+        return body  # its Secret leaves, if any, are written as masks by the emitter
     from appdelivery.model import redact
 
     return redact.objects(body)

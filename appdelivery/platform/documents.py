@@ -34,14 +34,14 @@ class Request:
     paths: tuple[str, ...]
     namespace: str = "default"
     lenient: bool = False
-    changes: tuple[overrides.Change, ...] = ()       # --values, then --set in the order given
+    changes: tuple[overrides.Change, ...] = ()  # --values, then --set in the order given
     stdin: Callable[[], bytes] | None = None
 
 
 @record
 class Loaded:
     applications: tuple[Application, ...]
-    texts: dict[str, bytes]                          # by file name, for positions
+    texts: dict[str, bytes]  # by file name, for positions
     warnings: tuple[Problem, ...]
 
 
@@ -60,14 +60,19 @@ def load(request: Request, schemas: overrides.Schemas) -> Loaded:
     trees = overrides.apply(trees, request.changes, schemas)
     documents = locating(texts, lambda: reading.documents(trees, namespace=request.namespace, lenient=request.lenient))
     if not documents.applications:
-        raise errors.RequestError(f"read {', '.join(request.paths)}: there is no Application", hint="an application starts with\n  apiVersion: core.oam.dev/v1beta1\n  kind: Application")
+        raise errors.RequestError(
+            f"read {', '.join(request.paths)}: there is no Application",
+            hint="an application starts with\n  apiVersion: core.oam.dev/v1beta1\n  kind: Application",
+        )
     return Loaded(documents.applications, texts, tuple(source.locate(documents.warnings, texts)))
 
 
 def read(request: Request) -> dict[str, bytes]:
     """The bytes of every file; folders are read recursively in name order."""
     if not request.paths:
-        raise errors.UsageError("no application file was given", hint="appctl ... app.yaml, a folder, or - for standard input")
+        raise errors.UsageError(
+            "no application file was given", hint="appctl ... app.yaml, a folder, or - for standard input"
+        )
     texts: dict[str, bytes] = {}
     for path in request.paths:
         if path == STDIN:

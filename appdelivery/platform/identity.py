@@ -44,7 +44,7 @@ def alive(name: str) -> bool | None:
         return False
     except OSError:
         return None
-    return None                       # some process has that pid; whether it is ours cannot be said here
+    return None  # some process has that pid; whether it is ours cannot be said here
 
 
 def _started(pid: int) -> int | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    Schemas = Callable[[str], dict[str, Any]]        # component type to its closed parameter schema
+    Schemas = Callable[[str], dict[str, Any]]  # component type to its closed parameter schema
 
 REMOVE = object()
 LONGEST_LIST = 65_536
@@ -64,7 +64,9 @@ def _in_component(
     found, known = False, []
     out = []
     for file, index, tree in trees:
-        components = tree.get("spec", {}).get("components") if isinstance(tree, dict) and isinstance(tree.get("spec"), dict) else None
+        components = (
+            tree.get("spec", {}).get("components") if isinstance(tree, dict) and isinstance(tree.get("spec"), dict) else None
+        )
         if isinstance(components, list) and any(isinstance(c, dict) and c.get("name") == name for c in components):
             found = True
             changed = [work(c) if isinstance(c, dict) and c.get("name") == name else c for c in components]
@@ -144,7 +146,7 @@ def _partition(text: str) -> tuple[str, str, str]:
         if text[i] == "\\":
             i += 1
         elif text[i] == "=":
-            return text[:i], "=", text[i + 1:]
+            return text[:i], "=", text[i + 1 :]
         i += 1
     return text, "", ""
 
@@ -208,7 +210,9 @@ def _put(tree: Any, steps: Sequence[str | int], value: Any, change: Change) -> A
     if isinstance(step, int):
         items = list(tree) if isinstance(tree, list) else []
         if step > len(items):
-            raise errors.UsageError(f"{change.flag} {change.text}: the list has {len(items)} entries, index {step} leaves a gap")
+            raise errors.UsageError(
+                f"{change.flag} {change.text}: the list has {len(items)} entries, index {step} leaves a gap"
+            )
         items += [None] * (step + 1 - len(items))
         items[step] = _put(items[step], rest, value, change) if rest else value
         return [item for item in items if item is not REMOVE]

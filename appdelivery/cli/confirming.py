@@ -1,0 +1,24 @@
+"""Questions before what cannot be undone easily.  Without a terminal and without --yes there is no answer: exit 2."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from appdelivery import errors
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+
+def ask(args: Namespace, question: str, *, expect: str = "") -> None:
+    """Goes on, or raises Refused.  expect: the word to type (a name); '' = y."""
+    if args.yes:
+        return
+    if not sys.stdin.isatty():
+        raise errors.Refused(question, code="needs-confirmation", hint="there is no terminal to answer on: add --yes")
+    sys.stderr.write(f"{question} {f'Type {expect}: ' if expect else '[y/N] '}")
+    sys.stderr.flush()
+    answer = sys.stdin.readline().strip()
+    if answer != expect if expect else answer.lower() not in ("y", "yes"):
+        raise errors.Refused("nothing was changed: the answer was no", code="declined")
