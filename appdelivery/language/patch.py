@@ -1,0 +1,248 @@
+"""Changes trees by patches: strategic merge, RFC 7396, RFC 6902, and folding two objects of one identity.
+
+Called by render for traits and policies, by platform for overrides.  Copy on write always: neither base nor patch is
+changed, untouched sub-trees are shared.  `Writes` remembers which author wrote what to an object, so that two traits
+that disagree are told so.
+"""
+
+from __future__ import annotations
+
+from appdelivery.language import patch_keys, patch_writes
+from appdelivery.language.patch_fold import fold
+from appdelivery.language.patch_rfc import json, merge
+from appdelivery.language.patch_writes import PatchError, Stop, Writes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
+    Log = dict[Any, Any]
+
+__all__ = ["PatchError", "Writes", "fold", "json", "merge", "strategic"]
+
+DIRECTIVES = ("$patch", "$retainKeys", "$key")
+ELEMENT_ORDER = "$setElementOrder/"  # kubectl writes it into its patches; here new items are appended
+FROM_SET = "$deleteFromPrimitiveList/"
+MODES = ("delete", "replace", "merge")
+
+
+def strategic(base: Any, change: Any, *, author: str = "", writes: Writes | None = None) -> Any:
+    """`base` after a strategic merge.  With `writes`, disagreement with another author is a PatchError."""
+    if not isinstance(change, dict):
+        raise PatchError("patch.type", f"a strategic patch is a map, not {patch_writes.shown(change)}")
+    if change.get("$patch") == "delete":
+        raise PatchError("patch.directive", "a patch cannot delete the whole object")
+    try:
+        return _map(base if isinstance(base, dict) else {}, change, None if writes is None else writes.log, author)
+    except Stop as stop:
+        raise stop.error() from None
+
+
+def _map(base: dict[str, Any], change: dict[str, Any], log: Log | None, author: str, known: tuple[str, ...] = ()) -> Any:
+    """`known`: fields that only say which list item is meant, so they are no writes."""
+    out = dict(base)
+    if "$patch" in change or "$retainKeys" in change:
+        _prepare(out, change, log, author)
+    key = ""
+    try:
+        for key, value in change.items():
+            kind = type(value)
+            if key[:1] == "$":
+                _directive(key, value, out)
+            elif value is None or (kind is dict and value.get("$patch") == "delete"):
+                out.pop(key, None)
+                if log is not None:
+                    patch_writes.erase(log, key, author)
+            elif kind is dict:
+                old = out.get(key)
+                inner = None if log is None else patch_writes.enter(log, key, author, value)
+                if inner is not None and not value and type(old) is not dict:
+                    inner[None] = author, {}
+                out[key] = _map(old if type(old) is dict else {}, value, inner, author)
+            elif kind is list:
+                old = out.get(key)
+                out[key] = _list(key, old if type(old) is list else [], value, log, author)
+            else:
+                out[key] = value
+                if log is not None and key not in known:
+                    patch_writes.write(log, key, author, value)
+    except Stop as stop:
+        stop.steps.append(key)
+        raise
+    return out
+
+
+def _prepare(out: dict[str, Any], change: dict[str, Any], log: Log | None, author: str) -> None:
+    """What must happen to the base before its first key is merged."""
+    mode = change.get("$patch", "merge")
+    if mode not in MODES:
+        _stop("patch.directive", f"$patch is one of {', '.join(MODES)}, not {patch_writes.shown(mode)}")
+    if mode == "replace":
+        out.clear()
+        if log is not None:
+            patch_writes.clear(log, author)
+    kept = change.get("$retainKeys")
+    if kept is None:
+        return
+    if not isinstance(kept, list) or (strange := [key for key in change if key[:1] != "$" and key not in kept]):
+        wrong = f"lacks '{strange[0]}', which the patch sets" if isinstance(kept, list) else "takes a list of keys"
+        _stop("patch.directive", f"$retainKeys {wrong}")
+    for key in [key for key in out if key not in kept]:
+        del out[key]
+        if log is not None:
+            _erase(log, key, author)
+
+
+def _erase(log: Log, step: Any, author: str) -> None:
+    try:
+        patch_writes.erase(log, step, author)
+    except Stop as stop:
+        stop.steps.append(step)
+        raise
+
+
+def _directive(key: str, value: Any, out: dict[str, Any]) -> None:
+    if key.startswith(FROM_SET):
+        field = key.removeprefix(FROM_SET)
+        if isinstance(out.get(field), list):
+            out[field] = [item for item in out[field] if item not in value]
+    elif key not in DIRECTIVES and not key.startswith(ELEMENT_ORDER):
+        close = _near(key, DIRECTIVES)
+        _stop(
+            "patch.directive",
+            f"unknown directive '{key}'" + (f", did you mean '{close}'?" if close else ""),
+            "a key that begins with '$' can be written by a patch of type merge",
+        )
+
+
+def _list(field: str, base: list[Any], change: list[Any], log: Log | None, author: str) -> list[Any]:
+    names: tuple[str, ...] = ()
+    maps = explicit = replace = False
+    for item in change:
+        if type(item) is dict:
+            maps = True
+            if "$key" in item:
+                names, explicit = _given_key(item["$key"]), True
+            if item.get("$patch") == "replace" and not any(key[:1] != "$" for key in item):
+                base, replace = [], True
+    if field in patch_keys.SETS and not explicit:
+        return _united(base, change)
+    if not explicit and (maps or not change):
+        names = patch_keys.of_list(field, base, change)
+    at = patch_keys.positions(base, names) if names else {}
+    if not names or (base and not at and not explicit):  # also a custom resource's list that only has the field's name
+        value = _atomic(field, change)
+        if log is not None:
+            patch_writes.write(log, field, author, value)
+        return value
+    inner = None if log is None else patch_writes.enter(log, field, author, change)
+    if replace and inner is not None:
+        patch_writes.clear(inner, author)
+    strict = field in patch_keys.CONTAINERS and not explicit
+    return _keyed(base, change, inner, author, names=names, at=at, container=field if strict else "")
+
+
+def _given_key(given: Any) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list) else ()
+    if not names or not all(isinstance(name, str) for name in names):
+        _stop("patch.directive", "$key takes the name of a field, or a list of names")
+    return names
+
+
+def _united(base: list[Any], change: list[Any]) -> list[Any]:
+    out = list(base)
+    for item in change:
+        if item is not None and type(item) is not dict and item not in out:
+            out.append(item)
+    return out
+
+
+def _keyed(
+    base: list[Any],
+    change: list[Any],
+    log: Log | None,
+    author: str,
+    *,
+    names: tuple[str, ...],
+    at: dict[Any, int],
+    container: str,
+) -> list[Any]:
+    """Items merged with those of their identity, new ones appended.  Deleting wins, whatever the order in the patch."""
+    out = list(base)
+    gone: set[Any] = set()
+    for item in change:
+        who = patch_keys.identity(item, names)
+        if who is None:
+            _refuse_keyless(item, names)
+            continue
+        try:
+            if item.get("$patch") == "delete":
+                gone.add(who)
+                if log is not None:
+                    patch_writes.erase(log, patch_keys.step(who), author)
+                continue
+            if who in gone:
+                continue
+            inner = None if log is None else patch_writes.enter(log, patch_keys.step(who), author, item)
+            index = at.get(who)
+            if index is not None:
+                out[index] = _map(out[index], item, inner, author, names)
+            elif container and item.get("image") is None:
+                _refuse_container(container, who, at)
+            else:
+                at[who] = len(out)
+                out.append(_map({}, item, inner, author))
+        except Stop as stop:
+            stop.steps.append(patch_keys.step(who))
+            raise
+    dropped = {at[who] for who in gone if who in at}
+    return [item for index, item in enumerate(out) if index not in dropped] if dropped else out
+
+
+def _refuse_keyless(item: Any, names: tuple[str, ...]) -> None:
+    """Items that hold nothing but directives have been read already."""
+    if type(item) is dict and item and all(key[:1] == "$" for key in item) and item.get("$patch") != "delete":
+        return
+    needed = " and ".join([f"'{name}'" for name in names if name != "protocol"])
+    hint = (
+        "for a list with another key write '$key: FIELD' in one item; to replace the list begin it with '- $patch: replace'"
+    )
+    raise Stop("patch.key", lambda path: f"{path}: every patch item needs {needed}", hint)
+
+
+def _refuse_container(field: str, who: Any, at: dict[Any, int]) -> NoReturn:
+    known = [str(name) for name in at]
+    close = _near(str(who), known)
+    message = f"{patch_keys.CONTAINERS[field]} '{who}' not found" + (f", did you mean '{close}'?" if close else "")
+    listed = f"known: {', '.join(known)}" if known else "there is none yet"
+    _stop("patch.target", message, f"{listed}; a new one needs an image")
+
+
+def _atomic(field: str, change: list[Any]) -> list[Any]:
+    """A list that is one value: as the patch has it, without directives and nulls."""
+    if any(type(item) is dict and item.get("$patch") == "delete" for item in change):
+        hint = f"write '$key: FIELD' in the item: {field} has no merge key of its own"
+        raise Stop("patch.key", lambda path: f"{path}: an item cannot be deleted without a merge key", hint)
+    kept = [item for item in change if not (type(item) is dict and len(item) == 1 and "$patch" in item)]
+    return [_clean(item) for item in kept if item is not None]
+
+
+def _clean(value: Any) -> Any:
+    if type(value) is dict:
+        return {
+            key: _clean(item)
+            for key, item in value.items()
+            if item is not None and key not in DIRECTIVES and not key.startswith((ELEMENT_ORDER, FROM_SET))
+        }
+    return [_clean(item) for item in value if item is not None] if type(value) is list else value
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, known, 1)), "")
+
+
+def _stop(code: str, message: str, hint: str = "") -> NoReturn:
+    raise Stop(code, lambda _: message, hint)

@@ -1,0 +1,69 @@
+"""Folds two objects of one identity into one.  Render calls it, as patch.fold, for outputs of one component."""
+
+from __future__ import annotations
+
+from appdelivery.language import patch_keys, patch_writes
+from appdelivery.language.patch_writes import Stop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ONLY_FIRST = "trait.oam.dev/"  # labels that stay as the first object has them
+
+
+def fold(first: Any, second: Any) -> Any:
+    """One object out of two of one identity.  PatchError render.duplicate names the path where they differ."""
+    try:
+        return _folded(first, second, ())
+    except Stop as stop:
+        raise stop.error() from None
+
+
+def _folded(first: Any, second: Any, path: tuple[str, ...]) -> Any:
+    if first is None or second is None:
+        return second if first is None else first
+    if type(first) is dict and type(second) is dict:
+        return _folded_map(first, second, path)
+    if type(first) is list and type(second) is list and path:
+        names = patch_keys.of_list(path[-1], first, second)
+        if path[-1] in patch_keys.SETS:
+            return first + [item for item in second if item not in first]
+        if names and all(patch_keys.identity(item, names) is not None for item in (*first, *second)):
+            return _folded_list(first, second, names, path)
+    if not patch_writes.same(first, second):
+        said = f"({patch_writes.shown(first)} and {patch_writes.shown(second)})"
+        raise Stop("render.duplicate", lambda text: f"different {text} {said}")
+    return first
+
+
+def _folded_map(first: dict[str, Any], second: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    out = dict(first)
+    key = ""
+    try:
+        for key, value in second.items():
+            if key in out and not (path == ("metadata", "labels") and key.startswith(ONLY_FIRST)):
+                out[key] = _folded(out[key], value, (*path, key))
+            else:
+                out.setdefault(key, value)
+    except Stop as stop:
+        stop.steps.append(key)
+        raise
+    return out
+
+
+def _folded_list(first: list[Any], second: list[Any], names: tuple[str, ...], path: tuple[str, ...]) -> list[Any]:
+    out = list(first)
+    at = patch_keys.positions(first, names)
+    for item in second:
+        who = patch_keys.identity(item, names)
+        try:
+            if who in at:
+                out[at[who]] = _folded(out[at[who]], item, path)
+            else:
+                at[who] = len(out)
+                out.append(item)
+        except Stop as stop:
+            stop.steps.append(patch_keys.step(who))
+            raise
+    return out
