@@ -176,7 +176,8 @@ def _distance(group: list[ValidationError]) -> tuple[Any, ...]:
     here = [error for error in group if not error.relative_path]
     names = sum(len(explain_words.strangers(e.instance, e.schema)) for e in here if e.validator == "additionalProperties")
     tags = sum(error.validator in ("const", "enum") for error in group)
-    deepest = min(relevance(error)[0] for error in group)
+    keys: list[Any] = [relevance(error) for error in group]
+    deepest = min(key[0] for key in keys)
     return tags, names, len(group), deepest
 
 

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from appdelivery.model.problem import Path
 
     Node = dict[str, Any]
+    Layers = list[tuple[Node, Path]]  # a schema as written with the types it refers to, each with its place
     View = tuple[Node, str]  # a schema of the same object, and the keyword whose branches do not apply together
 
 REFERENCES = 200
 SCHEMAS = 20_000  # after inlining, names written out by closing included
 WORK = 400_000  # schemas visited while names are collected
 BRANCHES = ("oneOf", "anyOf")
+INPLACE = frozenset({*MANY, "if", "then", "else", "not"})  # schemas of the same value
+INNER = frozenset({*MANY, *ONE, "properties", "additionalProperties"})
 SHAPE = frozenset({"type", "properties", "additionalProperties", "propertyNames", "required", "if", *MANY})
 
 
@@ -57,8 +60,8 @@ def _as_object(root: Node) -> None:
 class _Inliner:
     def __init__(self, types: dict[str, Any]) -> None:
         self.types = types
-        self.nodes: list[tuple[Node, dict[Any, Path]]] = []  # each schema with where its keywords were written
-        self.places: dict[int, dict[Any, Path]] = {}
+        self.nodes: list[tuple[Node, Layers]] = []  # every schema made, inner ones first
+        self.layers: dict[int, Layers] = {}  # the same by identity, of those that need it later
         self.references = 0
         self.count = 0
 
@@ -71,43 +74,49 @@ class _Inliner:
         self.spend(1, path)
         if depth > DEPTH:
             raise SchemaRefused([Finding(path, CODE, f"schemas nest deeper than {DEPTH} after every $ref is inlined")])
-        schema, places = self.merged(schema, path)
-        node: Node = {}
-        for keyword, value in schema.items():
-            place = (*places[keyword], keyword)
-            if keyword == "properties":
-                node[keyword] = {
-                    name: self.inlined(item, (*places["properties", name], "properties", name), depth + 1)
-                    for name, item in value.items()
-                }
-            elif keyword in ONE or (keyword == "additionalProperties" and isinstance(value, dict)):
-                node[keyword] = self.inlined(value, place, depth + 1)
-            elif keyword in MANY:
-                node[keyword] = [self.inlined(item, (*place, index), depth + 1) for index, item in enumerate(value)]
-            else:
-                node[keyword] = value
-        if "properties" in node:
-            node.setdefault("type", "object")
-        self.nodes.append((node, places))
-        self.places[id(node)] = places
+        layers: Layers = [(schema, path)]
+        node = self.merged(layers) if "$ref" in schema else dict(schema)
+        if not INNER.isdisjoint(node):
+            self.inside(node, layers, depth + 1)
+            self.layers[id(node)] = layers
+        self.nodes.append((node, layers))
         return node
 
-    def merged(self, schema: Node, path: Path) -> tuple[Node, dict[Any, Path]]:
-        """The schema with its references replaced, and where each keyword (and property) was written."""
-        places = _places(schema, path)
-        while "$ref" in schema:
+    def inside(self, node: Node, layers: Layers, depth: int) -> None:
+        for keyword in [keyword for keyword in node if keyword in INNER]:
+            value = node[keyword]
+            place = (*_written(layers, keyword), keyword)
+            if keyword == "properties":
+                node[keyword] = {
+                    name: self.inlined(item, (*_written(layers, keyword, name), keyword, name), depth)
+                    for name, item in value.items()
+                }
+            elif keyword in MANY:
+                node[keyword] = [self.inlined(item, (*place, index), depth) for index, item in enumerate(value)]
+            elif isinstance(value, dict):
+                node[keyword] = self.inlined(value, place, depth)
+        if "properties" in node:
+            node.setdefault("type", "object")
+
+    def merged(self, layers: Layers) -> Node:
+        """The schema with its reference replaced; each type that it is made of becomes a layer."""
+        node, path = layers[0]
+        while "$ref" in node:
             self.references += 1
             if self.references > REFERENCES:
                 raise SchemaRefused([Finding((*path, "$ref"), CODE, f"more than {REFERENCES} uses of $ref")])
-            name = schema["$ref"][len(REF) :]
-            target = self.types[name]
-            places = {**_places(target, ("types", name)), **{key: at for key, at in places.items() if key != "$ref"}}
-            schema = _over(target, {key: value for key, value in schema.items() if key != "$ref"})
-        return schema, places
+            name = node["$ref"][len(REF) :]
+            layers.append((self.types[name], ("types", name)))
+            node = _over(self.types[name], {key: value for key, value in node.items() if key != "$ref"})
+        return node
 
 
-def _places(schema: Node, path: Path) -> dict[Any, Path]:
-    return {**dict.fromkeys(schema, path), **{("properties", name): path for name in schema.get("properties", ())}}
+def _written(layers: Layers, keyword: str, name: str = "") -> Path:
+    """Where a keyword, or one of the properties, was written: nearest to the use first."""
+    for schema, path in layers:
+        if keyword in schema and (not name or name in schema[keyword]):
+            return path
+    return layers[0][1]
 
 
 def _over(target: Node, beside: Node) -> Node:
@@ -130,6 +139,8 @@ class _Closer:
     def close(self, node: Node, around: list[View], *, inplace: str, opened: bool) -> None:
         """around: schemas of the same object.  inplace: '' for an object of its own, 'branch' of oneOf or anyOf, 'part'
         of allOf, then, else.  opened: the object around takes any name."""
+        if INNER.isdisjoint(node) and not (around and "required" in node):
+            return
         extra = node.get("additionalProperties")
         opened = opened or (extra is not None and extra is not False)
         together = dict.fromkeys(self.names((node, "")))
@@ -137,13 +148,22 @@ class _Closer:
         owned = "properties" in node or (not inplace and any(True for _ in self.names((node, "branches"))))
         if extra is None and owned and not opened and inplace != "part":
             extra = node["additionalProperties"] = False
-        if known and not opened:
+        if known and not opened and "required" in node:
             self.unknown_required(node, known)
         if extra is False or isinstance(extra, dict):
             self.write_out(node, known)
-        self.inside(node, around, opened=opened)
+        self.properties(node, around)
+        for keyword in ("items", "propertyNames", "additionalProperties"):
+            if isinstance(node.get(keyword), dict):
+                self.close(node[keyword], [], inplace="", opened=False)
+        if not INPLACE.isdisjoint(node):
+            self.inplace(node, around, opened=opened)
 
-    def inside(self, node: Node, around: list[View], *, opened: bool) -> None:
+    def properties(self, node: Node, around: list[View]) -> None:
+        if not around and INPLACE.isdisjoint(node):
+            for child in node.get("properties", {}).values():
+                self.close(child, [], inplace="", opened=False)
+            return
         members = [member for view in [*around, (node, "")] for member in self.members(view)]
         for name, child in node.get("properties", {}).items():
             if child is self.elsewhere:
@@ -151,9 +171,8 @@ class _Closer:
             others = [m["properties"][name] for m in members if name in m.get("properties", ())]
             beside: list[View] = [(o, "") for o in others if o is not child and o is not self.elsewhere]
             self.close(child, beside, inplace="", opened=False)
-        for keyword in ("items", "propertyNames", "additionalProperties"):
-            if isinstance(node.get(keyword), dict):
-                self.close(node[keyword], [], inplace="", opened=False)
+
+    def inplace(self, node: Node, around: list[View], *, opened: bool) -> None:
         for keyword in BRANCHES:
             for branch in node.get(keyword, ()):
                 self.close(branch, [*around, (node, keyword)], inplace="branch", opened=opened)
@@ -169,6 +188,8 @@ class _Closer:
             if self.work > WORK:
                 raise SchemaRefused([Finding(("parameters",), CODE, "too many schemas describe one object")])
             yield node
+            if INPLACE.isdisjoint(node):
+                continue
             stack += [(node[k], "") for k in ("if", "then", "else", "not") if k in node]
             for keyword in MANY:
                 if keyword != without and not (without == "branches" and keyword in BRANCHES):
@@ -190,28 +211,34 @@ class _Closer:
     def unknown_required(self, node: Node, known: dict[str, Any]) -> None:
         for index, name in enumerate(node.get("required", ())):
             if name not in known:
-                place = self.inliner.places[id(node)]["required"]
+                place = _written(self.inliner.layers[id(node)], "required")
                 message = f"required: there is no property '{name}'{suggest.meant(name, known)}"
                 self.found.append(Finding((*place, "required", index), CODE, message, suggest.listed(known)))
 
 
 def _misplaced(inliner: _Inliner) -> Iterator[Finding]:
     """Our keywords for text stand on text."""
-    for node, places in inliner.nodes:
+    for node, layers in inliner.nodes:
         for keyword in ("x-secret", "x-deferred"):
-            if node.get(keyword) and node.get("type") not in ("string", ["string", "null"], ["null", "string"]):
+            if (
+                keyword in node
+                and node[keyword]
+                and node.get("type") not in ("string", ["string", "null"], ["null", "string"])
+            ):
                 hint = "write it beside type: string, inside the map or list"
-                yield Finding((*places[keyword], keyword), CODE, f"{keyword} stands on text only", hint, at_key=True)
+                yield Finding(
+                    (*_written(layers, keyword), keyword), CODE, f"{keyword} stands on text only", hint, at_key=True
+                )
 
 
 def _bad_defaults(inliner: _Inliner) -> Iterator[Finding]:
     """Defaults that their own schema refuses, or that hold an expression nobody would resolve."""
     generator = schema_source.Generator()
     waiting = []
-    for node, places in inliner.nodes:
+    for node, layers in inliner.nodes:
         if "default" not in node:
             continue
-        value, path = node["default"], (*places["default"], "default")
+        value, path = node["default"], (*_written(layers, "default"), "default")
         if schema_runtime.late(value) and "x-deferred" not in node:
             hint = "leave the default out and write `parameters.X or ...` in the template"
             yield Finding(path, CODE, "default: an expression is not evaluated here", hint)
@@ -228,8 +255,8 @@ def _bad_defaults(inliner: _Inliner) -> Iterator[Finding]:
 def _executed(generator: schema_source.Generator) -> dict[str, Any]:
     """The generated functions; a default that is refused must not keep the others from being looked at."""
     space = dict(schema_runtime.NAMESPACE)
-    exec(generator.text(defaults=False), space)  # noqa: S102 - our own code, in a namespace that holds nothing else
-    for expression, name in generator.defaults.items():
+    exec(generator.definitions(), space)  # noqa: S102 - our own code, in a namespace that holds nothing else
+    for expression, name in generator.constants.items():
         try:
             space[name] = eval(expression, space)  # noqa: S307 - the same
         except schema_runtime.Refusal:

@@ -89,17 +89,69 @@ def whole(value: float) -> int | float:
     return int(value) if -WIDEST <= value < WIDEST else value
 
 
-def secret(value: Any, check: Check) -> Any:
+def hidden(check: Check) -> Check:
     """A secret parameter: text becomes a Secret, a named one a Spelling."""
-    if type(value) is Secret or type(value) is secrets.Spelling:
+
+    def secret(value: Any) -> Any:
+        if type(value) is Secret or type(value) is secrets.Spelling:
+            return value
+        if type(value) is dict:
+            try:
+                return secrets.read(value)
+            except ValueError:
+                raise Refusal from None
+        value = check(value)
+        return Secret(value) if type(value) is str and not late(value) else value
+
+    return secret
+
+
+def texts(*known: str) -> Check:
+    allowed = frozenset(known)
+
+    def check(value: Any) -> Any:
+        return value if type(value) is str and (value in allowed or late(value)) else text(value)
+
+    return check
+
+
+def numbers(least: float | None, most: float | None, *, whole_only: bool) -> Check:
+    def check(value: Any) -> Any:
+        if type(value) is float:
+            value = whole(value) if whole_only else value
+        elif type(value) is not int:
+            return other(value)
+        if (least is not None and value < least) or (most is not None and value > most):
+            raise Refusal
         return value
-    if type(value) is dict:
-        try:
-            return secrets.read(value)
-        except ValueError:
-            raise Refusal from None
-    value = check(value)
-    return Secret(value) if type(value) is str and not late(value) else value
+
+    return check
+
+
+def each(item: Check) -> Check:
+    def check(value: Any) -> Any:
+        return [item(one) for one in value] if type(value) is list else other(value)
+
+    return check
+
+
+def fields(named: dict[str, Check], rest: Check, required: tuple[str, ...], fills: tuple[tuple[str, Any], ...]) -> Check:
+    """An object: every name to its check, then the defaults of those that are absent."""
+    find = named.get
+
+    def check(value: Any) -> Any:
+        if type(value) is not dict:
+            return other(value)
+        for name in required:
+            if name not in value:
+                raise Refusal
+        out = {name: find(name, rest)(item) for name, item in value.items()}
+        for name, default in fills:
+            if name not in out:
+                out[name] = default
+        return out
+
+    return check
 
 
 def key(value: Any) -> Any:
@@ -219,8 +271,8 @@ NAMESPACE: dict[str, Any] = {
     **{
         helper.__name__: helper
         for helper in (
-            Refusal, Table, late, refuse, anything, other, text, string, boolean, number, integer, whole, secret,
-            keys, among, unique, multiple, pattern, holds, first, single, join,
+            Refusal, Table, late, refuse, anything, other, text, string, boolean, number, integer, whole, hidden, texts,
+            numbers, each, fields, keys, among, unique, multiple, pattern, holds, first, single, join,
         )
     },
 }  # fmt: skip

@@ -1,8 +1,8 @@
 """Closed schema to Python source of `check(value)`: accepts what jsonschema accepts and fills defaults in.
 
-One function per different schema, fused with its defaults.  Every constraint looks at the value as given; what several
-schemas of one value fill in is joined afterwards.  A function that never changes its value is *pure*, so maps and lists
-of pure things are not rebuilt.  Generated code holds calls of NAMESPACE, comparisons and literals, no attribute access.
+The usual schemas are made of ready-made checks of the runtime, which costs least to compile; every other one becomes a
+function of its own.  Every constraint looks at the value as given; what several schemas of one value fill in is joined
+afterwards.  A check that never changes its value is *pure*.  Generated code holds calls of NAMESPACE, comparisons and literals, no attribute access.
 Called by `schema.source` and for defaults by `schema_close`.
 """
 
@@ -37,7 +37,7 @@ TESTS = {
     "array": "t is list",
     "null": "t is Null",
 }
-READY = {"string": "string", "boolean": "boolean", "number": "number", "integer": "integer"}
+READY = ("string", "boolean", "number", "integer")  # types that a helper of the same name checks
 RAISE = " raise Refusal"
 
 
@@ -57,42 +57,63 @@ def source(closed: Node) -> str:
 
 
 class Generator:
-    """Collects functions and constants; equal ones once."""
+    """Collects functions and constants, equal ones once.  A constant is made of functions and earlier constants."""
 
     def __init__(self) -> None:
         self.functions: dict[str, str] = {}  # body to name
         self.constants: dict[str, str] = {}  # expression to name
-        self.defaults: dict[str, str] = {}
 
-    def text(self, *, defaults: bool = True) -> str:
-        """Functions, then the tables that name them, then the defaults that are made by calling them."""
-        lines = [f"def {name}(v):\n{body}" for body, name in self.functions.items()]
-        made = [*self.constants.items(), *(self.defaults.items() if defaults else ())]
-        lines += [f"{name} = {expression}" for expression, name in made]
-        return "\n".join(lines)
+    def text(self) -> str:
+        return "\n".join([self.definitions(), *[f"{name} = {made}" for made, name in self.constants.items()]])
+
+    def definitions(self) -> str:
+        return "\n".join([f"def {name}(v):\n{body}" for body, name in self.functions.items()])
 
     def constant(self, expression: str) -> str:
         return self.constants.setdefault(expression, f"K{len(self.constants)}")
 
     def function(self, schema: Node) -> Function:
-        if unknown := schema.keys() - KNOWN:
-            raise ValueError(f"not a closed schema: {min(unknown)}")
         rules = {keyword: value for keyword, value in schema.items() if keyword not in NOTES}
         if not rules:
             return ANYTHING
+        if rules.keys() - KNOWN:
+            raise ValueError(f"not a closed schema: {min(rules.keys() - KNOWN)}")
         if rules.pop("x-secret", False):
-            inner = self.function(rules)
-            return self.defined([f"v = secret(v, {inner.name})"], pure=False)
-        if rules.keys() == {"type"} and not isinstance(rules["type"], list) and rules["type"] in READY:
-            return Function(READY[rules["type"]], pure=rules["type"] != "integer")
-        lines, pure = self.lines(rules)
-        if rules.keys() <= {"type", "enum"} and rules.get("type", "string") == "string" and _texts(rules):
-            known = self.constant(f"keys({rules['enum']!r})")
-            lines.insert(0, f"if type(v) is str and v in {known}: return v")
-        return self.defined(lines, pure=pure)
+            return Function(self.constant(f"hidden({self.function(rules).name})"), pure=False)
+        return self.ready(rules) or self.defined(*self.lines(rules))
 
-    def defined(self, lines: list[str], *, pure: bool) -> Function:
-        body = "".join(f" {line}\n" for line in [*lines, "return v"])
+    def ready(self, rules: Node) -> Function | None:
+        """The check of a usual schema, if it is one."""
+        kind, given = rules.get("type", "string"), rules.keys() - {"type"}
+        if not given and isinstance(kind, str) and kind in READY:
+            return Function(kind, pure=kind != "integer")
+        if given == {"enum"} and kind == "string" and all(isinstance(value, str) for value in rules["enum"]):
+            return Function(self.constant(f"texts({', '.join(map(repr, rules['enum']))})"), pure=True)
+        if kind in ("integer", "number") and given <= {"minimum", "maximum"}:
+            limits = f"{rules.get('minimum')!r}, {rules.get('maximum')!r}"
+            made = self.constant(f"numbers({limits}, whole_only={kind == 'integer'})")
+            return Function(made, pure=kind == "number")
+        if kind == "array" and given == {"items"} and not (item := self.function(rules["items"])).pure:
+            return Function(self.constant(f"each({item.name})"), pure=False)
+        if kind == "object" and given <= {"properties", "required", "additionalProperties"} and "properties" in given:
+            return self.fields(rules)
+        return None
+
+    def fields(self, rules: Node) -> Function:
+        named, rest = self.named(rules)
+        pairs = ", ".join([f"{name!r}: {function.name}" for name, function in named.items()])
+        fills = "".join([f"({name!r}, {literal}), " for name, literal in self.fills(rules["properties"], named)])
+        required = tuple(rules.get("required", ()))
+        return Function(self.constant(f"fields({{{pairs}}}, {rest.name}, {required!r}, ({fills}))"), pure=False)
+
+    def named(self, rules: Node) -> tuple[dict[str, Function], Function]:
+        """Checks of the named properties, and of all others."""
+        extra = rules.get("additionalProperties", True)
+        rest = ANYTHING if extra is True else Function("refuse", pure=True) if extra is False else self.function(extra)
+        return {name: self.function(schema) for name, schema in rules.get("properties", {}).items()}, rest
+
+    def defined(self, lines: list[str], pure: bool) -> Function:
+        body = "".join([f" {line}\n" for line in [*lines, "return v"]])
         return Function(self.functions.setdefault(body, f"c{len(self.functions)}"), pure)
 
     def lines(self, rules: Node) -> tuple[list[str], bool]:
@@ -144,16 +165,15 @@ class Generator:
         lines += [f"if {name!r} not in v:{RAISE}" for name in rules.get("required", ())]
         if (names := self.function(rules.get("propertyNames", {}))) is not ANYTHING:
             lines.append(f"for k in v: {names.name}(k)")
-        named = {name: self.function(schema) for name, schema in rules.get("properties", {}).items()}
-        extra = rules.get("additionalProperties", True)
-        rest = ANYTHING if extra is True else Function("refuse", pure=True) if extra is False else self.function(extra)
-        fills = self.fills(rules.get("properties", {}), named)
+        named, rest = self.named(rules)
+        fills = [
+            f"if {name!r} not in v: v[{name!r}] = {literal}"
+            for name, literal in self.fills(rules.get("properties", {}), named)
+        ]
         if not fills and rest.pure and all(function.pure for function in named.values()):
             nothing = rest is ANYTHING and all(function is ANYTHING for function in named.values())
             return lines + ([] if nothing else [f"for k, x in items(v): {self.called(named, rest)}(x)"]), True
-        if named or rest is not ANYTHING:
-            lines += ["o = {}", f"for k, x in items(v): o[k] = {self.called(named, rest)}(x)", "v = o"]
-        return lines + fills, False
+        return [*lines, "o = {}", f"for k, x in items(v): o[k] = {self.called(named, rest)}(x)", "v = o", *fills], False
 
     def called(self, named: dict[str, Function], rest: Function) -> str:
         if not named:
@@ -161,16 +181,17 @@ class Generator:
         pairs = ", ".join(f"{name!r}: {function.name}" for name, function in named.items())
         return f"{self.constant(f'Table({{{pairs}}}, {rest.name})')}[k]"
 
-    def fills(self, properties: Node, named: dict[str, Function]) -> list[str]:
-        lines = []
+    def fills(self, properties: Node, named: dict[str, Function]) -> list[tuple[str, str]]:
+        """Name and literal of every default; one that its own check changes is made once, by calling that."""
+        found = []
         for name, schema in properties.items():
             if "default" in schema:
                 value, literal = schema["default"], repr(schema["default"])
                 scalar = value is None or type(value) in (str, int, bool)
                 if not scalar or not (named[name].pure or type(value) is int):
-                    literal = self.defaults.setdefault(f"{named[name].name}({literal})", f"D{len(self.defaults)}")
-                lines.append(f"if {name!r} not in v: v[{name!r}] = {literal}")
-        return lines
+                    literal = self.constant(f"{named[name].name}({literal})")
+                found.append((name, literal))
+        return found
 
     def applied(self, rules: Node) -> tuple[list[str], bool]:
         """Keywords that put further schemas to the same value, as it was given: `r`."""
@@ -197,10 +218,6 @@ class Generator:
         pure = all(function.pure for function in functions)
         lines.append(made if pure else f"v = join(v, {made})")
         return pure
-
-
-def _texts(rules: Node) -> bool:
-    return all(isinstance(value, str) for value in rules["enum"])
 
 
 def _kinds(rules: Node) -> tuple[str, ...]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import marshal
-
 import jsonschema
-import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from jsonschema import _utils
 
-from appdelivery.language import explain, schema, secrets
-from appdelivery.model.secret import Secret
+from appdelivery.language import explain, schema
 
 NAMES = ("a", "b", "c")
 TEXTS = st.sampled_from(["", "a", "b", "ab", "abc", "12", "x\ny", "é"])
