@@ -19,7 +19,7 @@ from appdelivery import __version__, errors
 from appdelivery.clusters import answers, credentials, limiter, renewal, wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 
     from appdelivery.clusters.credentials import Credentials
 
@@ -149,7 +149,7 @@ class Transport:
 
     async def lines(
         self, path: str, query: Mapping[str, str], *, doing: str, accept: str = JSON, idle_s: float = 0.0
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """The lines of an answer that goes on: watches and logs, on their own connections.  Ends as the server ends it."""
         begun, status, count = time.monotonic(), 0, 0
         call = _Call("GET", path, query, {"Accept": accept})
