@@ -1,0 +1,110 @@
+"""`a.b[0].c`: how a path becomes Python, and what is known about it beforehand."""
+
+from __future__ import annotations
+
+from appdelivery.language import frames, problems, shapes
+from appdelivery.language.problems import Wrong
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from appdelivery.language.frames import Frame
+    from appdelivery.language.shapes import Shape
+
+    Value = tuple[Any, Shape]
+
+RECORDED = ("context", "components")  # roots of which only named members can be read, because what is read matters
+
+
+def note(name: str, steps: list[Any], frame: Frame) -> None:
+    """Remembers which context names and which paths an expression reads."""
+    constant: list[str | int] = []
+    for step in steps:
+        if type(step) not in (str, int):
+            break
+        constant.append(step)
+    frame.paths.append((name, *constant))
+    if name in RECORDED:
+        if not constant or type(constant[0]) is not str:
+            raise Wrong("expression.forbidden", f"say which part of '{name}' is meant: {name}.NAME")
+        if name == "context":
+            frame.unit.reads.add(constant[0])
+
+
+def walk(name: str, base: Value, steps: list[Any], frame: Frame, soft: bool, compute: Callable[[Any], Value]) -> Value:
+    """The value at the end of the steps; soft: what is missing is null."""
+    code, shape = base
+    waiting: list[Any] = []  # steps of one call of `soft`
+    shown = name or "the value"
+    for step in steps:
+        if type(step).__name__ == "Slice":
+            code, shape = _cut(_softly(code, waiting, frame), shape, step, frame, compute)
+            waiting = []
+            continue
+        found, sure = _found(shown, shape, step)
+        if soft:
+            waiting.append(_key(step, frame, compute))
+            shape = found if sure and not shape.null else shapes.optional(found)
+        else:
+            code, shape = _strict(code, shape, step, found, sure, frame, compute)
+        shown = f"{shown}.{step}" if type(step) is str else f"{shown}[{step if type(step) is int else '...'}]"
+    return _softly(code, waiting, frame), shape
+
+
+def _softly(code: Any, waiting: list[Any], frame: Frame) -> Any:
+    return frame.writer.call("soft", code, *waiting) if waiting else code
+
+
+def _key(step: Any, frame: Frame, compute: Callable[[Any], Value]) -> Any:
+    return frame.writer.constant(step) if type(step) in (str, int) else compute(step)[0]
+
+
+def _found(shown: str, shape: Shape, step: Any) -> tuple[Shape, bool]:
+    """Shape of one step and whether it is surely there."""
+    if type(step) is str:
+        known = shapes.member(shape, step)
+        if known is None:
+            raise no_property(shown, step, shape)
+        return known
+    if type(step) is int:
+        if shape.kinds and not shape.kinds & {"list", "string"}:
+            raise Wrong("expression.path", f"{shown} is {shapes.kind_word(shape)} and has no items")
+        return (shapes.STRING if shape.kinds == shapes.STRING.kinds else shapes.element(shape)), False
+    if shape.kinds == shapes.LIST:
+        return shapes.element(shape), False
+    return (shapes.entries(shape) if shape.kinds == shapes.MAP else shapes.ANY), False
+
+
+def _strict(
+    code: Any, shape: Shape, step: Any, found: Shape, sure: bool, frame: Frame, compute: Callable[[Any], Value]
+) -> Value:
+    """A plain subscript or lookup where the value is surely a map: only a null or a missing key can go wrong then,
+    and both are recognised by Python's own exceptions."""
+    w = frame.writer
+    if type(step) is not str:
+        return w.call("item", code, _key(step, frame, compute)), found
+    certain = shape.kinds == shapes.MAP
+    if shapes.declared(shape, step) and not sure:
+        return w.call("get" if certain else "optional", code, w.constant(step)), shapes.optional(found)
+    return (w.subscript(code, step) if certain else w.call("member", code, w.constant(step))), found
+
+
+def _cut(code: Any, shape: Shape, node: Any, frame: Frame, compute: Callable[[Any], Value]) -> Value:
+    if node.step is not None:
+        raise Wrong("expression.forbidden", "a slice has two parts: [a:b]")
+    if shape.secret:
+        raise Wrong("expression.forbidden", "a secret value cannot be cut; it may only be a whole value")
+    w = frame.writer
+    ends = [w.constant(None) if end is None else compute(end)[0] for end in (node.start, node.stop)]
+    return w.call("cut", w.name("b"), code, *ends), shapes.given(shape)
+
+
+def no_property(shown: str, name: str, shape: Shape) -> Wrong:
+    if shape.kinds and "map" not in shape.kinds:
+        return Wrong("expression.path", f"{shown} is {shapes.kind_word(shape)} and has no property '{name}'")
+    if shown == "context" and name in frames.HINTS:
+        return Wrong("expression.path", f"context has no property '{name}'", frames.HINTS[name])
+    close, hint = problems.suggestion(name, shape.fields)
+    return Wrong("expression.path", f"{shown} has no property '{name}'{close}", hint)

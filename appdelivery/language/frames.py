@@ -1,0 +1,173 @@
+"""The state of one compile: `Unit` for a definition, `Frame` for one function that is being generated.
+
+Names in scope are (variable, shape).  A `let` is compiled into the function that reaches it, once, before everything
+else of that function; what nobody reaches is not compiled.
+"""
+
+from __future__ import annotations
+
+from appdelivery.language import problems, shapes
+from appdelivery.language.problems import Span, Wrong
+from appdelivery.language.writer import Writer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from appdelivery.language.nodes import Mapping as MappingNode
+    from appdelivery.language.nodes import Scalar, Sequence
+    from appdelivery.language.shapes import Shape
+    from appdelivery.model.problem import Path
+
+    Node = Scalar | MappingNode | Sequence
+    Scope = Mapping[str, tuple[str, Shape]]
+
+EXPRESSIONS = 5000
+LOOPS = 8  # in loops
+LEVELS = 100  # of an expression's tree
+
+
+class Let:
+    """A named value before it is compiled.  order: its place among the lets of its file."""
+
+    __slots__ = ("file", "key", "node", "order", "own", "used")
+
+    def __init__(self, key: Scalar, node: Node, *, file: int, order: int, own: bool) -> None:
+        self.key = key
+        self.node = node
+        self.file = file
+        self.order = order
+        self.own = own
+        self.used = False
+
+
+class Unit:
+    """One definition: its files, its lets, the problems found so far, the context names it reads."""
+
+    def __init__(self) -> None:
+        self.problems = problems.Collector()
+        self.lets: dict[str, Let] = {}
+        self.reads: set[str] = set()
+        self.expressions = 0
+
+    def count(self) -> None:
+        self.expressions += 1
+        if self.expressions > EXPRESSIONS:
+            raise Wrong("expression.limit", f"the definition has more than {EXPRESSIONS:,} expressions")
+
+
+class Frame:
+    """One function.  prelude: statements of the lets it reached; out of `patch`: the $-keys of patches are data."""
+
+    def __init__(
+        self, unit: Unit, scope: Scope, *, live: bool, section: str = "", context: frozenset[str] = frozenset()
+    ) -> None:
+        self.unit = unit
+        self.top = scope
+        self.live = live
+        self.section = section
+        self.context = context
+        self.patch = False
+        self.dashes = False  # null inside text is shown as '-'
+        self.file = 0
+        self.level = 0
+        self.loops = 0
+        self.weight = 0  # leaves and containers written so far: what one turn of a loop costs
+        self.order: tuple[int, int] | None = None  # (file, order) of the let being compiled
+        self.writer = Writer()
+        self.prelude: list[Any] = []
+        self.done: dict[str, tuple[str, Shape]] = {}
+        self.under_way: list[str] = []
+        self.paths: list[tuple[str | int, ...]] = []
+        self.compile_let: Callable[[Frame, Let], tuple[Any, Shape]] | None = None
+
+    def let(self, name: str) -> tuple[str, Shape]:
+        """Variable and shape of a let, compiled now if it was not yet."""
+        if name in self.done:
+            return self.done[name]
+        let = self.unit.lets[name]
+        let.used = True
+        if name in self.under_way:
+            raise Wrong("expression.name", f"the value '{name}' of let needs itself")
+        if self.order is not None and self.order[0] == let.file and let.order > self.order[1]:
+            raise Wrong("expression.name", f"unknown name '{name}' here: it is defined later, in line {let.key.line}")
+        kept = self.file, self.order, self.loops, self.level, self.patch, self.dashes, self.weight
+        self.under_way.append(name)
+        self.file, self.order, self.loops, self.level = let.file, (let.file, let.order), 0, 0
+        self.patch = self.dashes = False
+        assert self.compile_let is not None
+        statements, (value, shape) = _collected(self, let)
+        self.under_way.pop()
+        self.file, self.order, self.loops, self.level, self.patch, self.dashes, self.weight = kept
+        variable = self.writer.fresh(name)
+        self.prelude += [*statements, self.writer.assign(variable, value)]
+        self.done[name] = variable, shape
+        return self.done[name]
+
+    def span(self, node: Node, path: Path = ()) -> Span:
+        return Span(self.file, node.line, node.column, node.end_line, node.end_column, path)
+
+    def report(self, wrong: Wrong, span: Span) -> None:
+        self.unit.problems.add(wrong, span)
+
+
+def _collected(frame: Frame, let: Let) -> tuple[list[Any], tuple[Any, Shape]]:
+    """Statements and value of a let.  Place of the writer is restored: its reader is in the middle of an expression."""
+    writer = frame.writer
+    place = writer.line, writer.column, writer.end_line, writer.end_column
+    statements: list[Any] = []
+    assert frame.compile_let is not None
+    found = frame.compile_let(frame, let, statements)
+    writer.line, writer.column, writer.end_line, writer.end_column = place
+    return statements, found
+
+
+def context_shape(names: frozenset[str]) -> Shape:
+    """What is known of `context`; '*' among the names: any other name is allowed too."""
+    fields = {name: (CONTEXT.get(name, shapes.ANY),) for name in names if name != "*"}
+    sure = [name for name in fields if not fields[name][0].null]
+    return shapes.map_of(fields, sure, shapes.ANY if "*" in names else shapes.CLOSED)
+
+
+STRINGS = ("name", "appName", "namespace", "appRevision", "revision", "cluster")
+OPTIONAL = (
+    "componentType",
+    "replicaKey",
+    "workflowName",
+    "publishVersion",
+    "stepName",
+    "stepGroupName",
+    "stepSessionID",
+    "spanID",
+)
+GPU = shapes.map_of(
+    {
+        "backend": (shapes.MAYBE_STRING,),
+        "resource": (shapes.MAYBE_STRING,),
+        "models": (shapes.ANY,),
+        "profile": (shapes.ANY,),
+    },
+    (),
+)
+CONTEXT: dict[str, Shape] = {
+    **dict.fromkeys(STRINGS, shapes.STRING),
+    **dict.fromkeys(OPTIONAL, shapes.MAYBE_STRING),
+    "appRevisionNum": shapes.NUMBER,
+    "appLabels": shapes.open_map(shapes.STRING, null=True),
+    "appAnnotations": shapes.open_map(shapes.STRING, null=True),
+    "clusterVersion": shapes.optional(shapes.named("major", "minor", "gitVersion", "platform")),
+    "output": shapes.open_map(null=True),
+    "outputs": shapes.open_map(null=True),
+    "selector": shapes.open_map(shapes.STRING),
+    "labels": shapes.open_map(shapes.STRING),
+    "traits": shapes.optional(shapes.STRINGS),
+    "owned": shapes.open_map(shapes.STRING, null=True),
+    "placement": shapes.optional(
+        shapes.map_of({"cluster": (shapes.ANY,), "replicas": (shapes.ANY,), "gpu": (shapes.optional(GPU),)}, ())
+    ),
+}
+HINTS = {
+    "artifacts": "KubeVela's context.artifacts is not provided; use outputs of a step",
+    "config": "KubeVela's context.config is not provided; use parameters or a secret",
+}

@@ -1,0 +1,38 @@
+"""What can be said about a patch before it meets an object: items of keyed lists must carry their key."""
+
+from __future__ import annotations
+
+from appdelivery.language import patch_keys
+from appdelivery.language.nodes import Mapping, Scalar, Sequence
+from appdelivery.language.problems import Wrong
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from appdelivery.language.frames import Frame
+    from appdelivery.model.problem import Path
+
+PORTS = (patch_keys.CONTAINER_PORT[0], patch_keys.SERVICE_PORT[0])
+
+
+def report(node: Scalar | Mapping | Sequence, frame: Frame, path: Path) -> None:
+    if isinstance(node, Sequence):
+        for index, item in enumerate(node.items):
+            report(item, frame, (*path, index))
+    elif isinstance(node, Mapping):
+        for key, value in node.pairs:
+            here = (*path, key.text)
+            keys = PORTS if key.text == "ports" else patch_keys.KEYS.get(key.text, ())
+            if keys and isinstance(value, Sequence):
+                _items(key.text, value, keys, frame, here)
+            report(value, frame, here)
+
+
+def _items(name: str, node: Sequence, keys: tuple[str, ...], frame: Frame, path: Path) -> None:
+    items = [(item, [key.text for key, _ in item.pairs]) for item in node.items if isinstance(item, Mapping)]
+    if any("$key" in given for _, given in items):
+        return
+    for item, given in items:
+        hidden = any(one in ("$patch", "$spread", "$value") or "${{" in one for one in given)
+        if not hidden and not any(key in given for key in keys):
+            wrong = Wrong("patch.key", f"{name}: every patch item needs '{keys[0]}'")
+            frame.report(wrong, frame.span(item, path))

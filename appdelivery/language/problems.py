@@ -1,0 +1,122 @@
+"""How the compiler and the compiled code say what is wrong: `Wrong` and `RenderError` inside, Problems outside.
+
+Whoever compiles one leaf knows its place, whoever evaluates it does not: both raise without a position, and the place
+is added by the collector (compile time) or read from the traceback (`locating`).
+"""
+
+from __future__ import annotations
+
+from appdelivery import errors
+from appdelivery.model import problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from appdelivery.model.problem import Path, Problem
+
+SHOWN = 8  # known names that a hint lists
+
+
+class Wrong(Exception):
+    """Something in an expression or a node that can never work; raised while compiling."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+class RenderError(Exception):
+    """Something that a value made impossible; raised while compiled code runs."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+class Span:
+    """A piece of one of the files that a definition is made of; lines and columns from 1, the end is exclusive."""
+
+    __slots__ = ("column", "end_column", "end_line", "file", "line", "path")
+
+    def __init__(self, file: int, line: int, column: int, end_line: int, end_column: int, path: Path = ()) -> None:
+        self.file = file
+        self.line = line
+        self.column = column
+        self.end_line = end_line
+        self.end_column = end_column
+        self.path = path
+
+
+class Collector:
+    """All problems of one compile, located."""
+
+    def __init__(self) -> None:
+        self.files: list[tuple[str, list[str]]] = []  # name and lines; a span names its file by index
+        self.found: list[Problem] = []
+
+    def add(self, wrong: Wrong, span: Span) -> None:
+        from appdelivery.language import nodes
+
+        name, lines = self.files[span.file]
+        end = span.end_column if span.end_line == span.line else len(lines[span.line - 1]) + 1
+        found = problem.Problem(
+            wrong.message,
+            code=wrong.code,
+            path=span.path,
+            file=name,
+            line=span.line,
+            column=span.column,
+            hint=wrong.hint,
+            excerpt=nodes.excerpt(lines, span.line, span.column, end),
+        )
+        if found not in self.found:
+            self.found.append(found)
+
+    def stop_if_any(self) -> None:
+        if self.found:
+            self.found.sort(key=lambda p: (p.file, p.line, p.column))
+            raise errors.SpecError(self.found[: problem.LIMIT])
+
+
+def suggestion(name: str, known: Iterable[str]) -> tuple[str, str]:
+    """What follows "unknown name 'x'" in a message, and the hint: a name that is close, and all that are known."""
+    import difflib
+
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, 1)
+    listed = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return (f", did you mean '{close[0]}'?" if close else ""), (f"known: {listed}" if names else "")
+
+
+def unknown(code: str, what: str, name: str, known: Iterable[str]) -> Wrong:
+    """unknown filter 'upcase', did you mean 'upper'?"""
+    close, hint = suggestion(name, known)
+    return Wrong(code, f"{what} '{name}'{close}", hint)
+
+
+def whole_file(file: str, code: str, message: str) -> Problem:
+    return problem.Problem(message, code=code, file=file, line=1, column=1)
+
+
+def word(value: object) -> str:
+    """What a value is, in the words of the people who write YAML."""
+    kind = type(value).__name__
+    return WORDS.get(kind, "a value of another kind")
+
+
+WORDS = {
+    "NoneType": "null",
+    "bool": "a boolean",
+    "int": "a number",
+    "float": "a number",
+    "str": "a string",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a map",
+    "Secret": "a secret value",
+}
