@@ -42,39 +42,52 @@ def strategic(base: Any, change: Any, *, author: str = "", writes: Writes | None
 def _map(base: dict[str, Any], change: dict[str, Any], log: Log | None, author: str, known: tuple[str, ...] = ()) -> Any:
     """`known`: fields that only say which list item is meant, so they are no writes."""
     out = dict(base)
-    if "$patch" in change or "$retainKeys" in change:
-        _prepare(out, change, log, author)
     key = ""
     try:
         for key, value in change.items():
             kind = type(value)
             if key[:1] == "$":
+                if key in ("$patch", "$retainKeys"):
+                    break
                 _directive(key, value, out)
-            elif value is None or (kind is dict and value.get("$patch") == "delete"):
-                out.pop(key, None)
-                if log is not None:
-                    patch_writes.erase(log, key, author)
             elif kind is dict:
                 old = out.get(key)
-                inner = None if log is None else patch_writes.enter(log, key, author, value)
-                if inner is not None and not value and type(old) is not dict:
-                    inner[None] = author, {}
-                out[key] = _map(old if type(old) is dict else {}, value, inner, author)
+                if "$patch" in value and value["$patch"] == "delete":
+                    _remove(out, key, log, author)
+                elif log is None:
+                    out[key] = _map(old if type(old) is dict else {}, value, None, author)
+                else:
+                    inner = patch_writes.enter(log, key, author, value)
+                    if not value and type(old) is not dict:
+                        inner[None] = author, {}
+                    out[key] = _map(old if type(old) is dict else {}, value, inner, author)
             elif kind is list:
                 old = out.get(key)
                 out[key] = _list(key, old if type(old) is list else [], value, log, author)
+            elif value is None:
+                _remove(out, key, log, author)
             else:
                 out[key] = value
                 if log is not None and key not in known:
                     patch_writes.write(log, key, author, value)
+        else:
+            return out
     except Stop as stop:
         stop.steps.append(key)
         raise
-    return out
+    rest = {key: value for key, value in change.items() if key not in ("$patch", "$retainKeys")}
+    return _map(_prepared(base, change, log, author), rest, log, author, known)
 
 
-def _prepare(out: dict[str, Any], change: dict[str, Any], log: Log | None, author: str) -> None:
-    """What must happen to the base before its first key is merged."""
+def _remove(out: dict[str, Any], key: str, log: Log | None, author: str) -> None:
+    out.pop(key, None)
+    if log is not None:
+        patch_writes.erase(log, key, author)
+
+
+def _prepared(base: dict[str, Any], change: dict[str, Any], log: Log | None, author: str) -> dict[str, Any]:
+    """What is left of the base before the first key is merged, wherever in the patch the directives stand."""
+    out = dict(base)
     mode = change.get("$patch", "merge")
     if mode not in MODES:
         _stop("patch.directive", f"$patch is one of {', '.join(MODES)}, not {patch_writes.shown(mode)}")
@@ -82,24 +95,18 @@ def _prepare(out: dict[str, Any], change: dict[str, Any], log: Log | None, autho
         out.clear()
         if log is not None:
             patch_writes.clear(log, author)
-    kept = change.get("$retainKeys")
-    if kept is None:
-        return
-    if not isinstance(kept, list) or (strange := [key for key in change if key[:1] != "$" and key not in kept]):
-        wrong = f"lacks '{strange[0]}', which the patch sets" if isinstance(kept, list) else "takes a list of keys"
-        _stop("patch.directive", f"$retainKeys {wrong}")
+    kept = change.get("$retainKeys", [*out, *change])
+    if not isinstance(kept, list):
+        _stop("patch.directive", "$retainKeys takes a list of keys")
+    if strange := [key for key in change if key[:1] != "$" and key not in kept]:
+        _stop("patch.directive", f"$retainKeys lacks '{strange[0]}', which the patch sets")
     for key in [key for key in out if key not in kept]:
-        del out[key]
-        if log is not None:
-            _erase(log, key, author)
-
-
-def _erase(log: Log, step: Any, author: str) -> None:
-    try:
-        patch_writes.erase(log, step, author)
-    except Stop as stop:
-        stop.steps.append(step)
-        raise
+        try:
+            _remove(out, key, log, author)
+        except Stop as stop:
+            stop.steps.append(key)
+            raise
+    return out
 
 
 def _directive(key: str, value: Any, out: dict[str, Any]) -> None:

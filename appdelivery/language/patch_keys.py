@@ -26,6 +26,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "addresses": ("type",),
     "ownerReferences": ("uid",),
 }
+SCALARS = frozenset([str, int, float, bool])
 SETS = frozenset(["finalizers", "podCIDRs"])
 CONTAINERS = {"containers": "container", "initContainers": "init container", "ephemeralContainers": "ephemeral container"}
 CONTAINER_PORT = ("containerPort", "protocol")
@@ -48,16 +49,24 @@ def identity(item: Any, names: tuple[str, ...]) -> Any:
         return None
     if len(names) == 1:
         value = item.get(names[0])
-        return None if type(value) is dict or type(value) is list else value
+        return value if type(value) in SCALARS else None
     found = [item.get(name) for name in names]
     if found[0] is not None and found[-1] is None and names[-1] == "protocol":
         found[-1] = "TCP"
-    return None if any(value is None or isinstance(value, (dict, list)) for value in found) else tuple(found)
+    return None if any(type(value) not in SCALARS for value in found) else tuple(found)
 
 
 def positions(items: list[Any], names: tuple[str, ...]) -> dict[Any, int]:
     """Identity to index; of two equal ones the first counts."""
     at: dict[Any, int] = {}
+    if len(names) == 1:  # as identity says, without a call per item: env lists are long
+        name = names[0]
+        for index, item in enumerate(items):
+            if type(item) is dict:
+                who = item.get(name)
+                if type(who) in SCALARS and who not in at:
+                    at[who] = index
+        return at
     for index, item in enumerate(items):
         who = identity(item, names)
         if who is not None and who not in at:
