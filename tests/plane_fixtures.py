@@ -13,14 +13,18 @@ import signal
 import tempfile
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import fleet_lab
 import planes
 import pytest
 import support
 import yaml
 from controlplane import plane, programs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 FOLDER = "APPCTL_TEST_PLANES_FOLDER"  # set by the controlling process, inherited by xdist workers
 OWNER = "APPCTL_TEST_PLANES_OWNER"
@@ -146,3 +150,10 @@ def full_plane(real_plane: Planes) -> Planes:
     if not real_plane.complete:
         support.missing("controllers and nodes of a control plane", "CLUSTER")
     return real_plane
+
+
+@pytest.fixture
+async def real_lab(real_plane: Planes) -> AsyncIterator[fleet_lab.Lab]:
+    """A namespace of its own on the first real cluster, with our fleet and a foreign writer."""
+    async with fleet_lab.on_cluster(real_plane.kubeconfig, real_plane.contexts[0]) as lab:
+        yield lab
