@@ -40,13 +40,15 @@ class Folders:
 @record
 class Setting:
     value: str
-    origin: str                       # flag, environment APPCTL_X, the file, or default
+    origin: str  # flag, environment APPCTL_X, the file, or default
 
 
 def folders(environment: Mapping[str, str]) -> Folders:
     home = environment.get("HOME") or os.path.expanduser("~")
-    pick = [environment.get(f"XDG_{n}_HOME") or f"{home}/{d}" for n, d in
-            (("CONFIG", ".config"), ("DATA", ".local/share"), ("CACHE", ".cache"))]
+    pick = [
+        environment.get(f"XDG_{n}_HOME") or f"{home}/{d}"
+        for n, d in (("CONFIG", ".config"), ("DATA", ".local/share"), ("CACHE", ".cache"))
+    ]
     return Folders(*[f"{place}/appctl" for place in pick])
 
 

@@ -51,7 +51,10 @@ async def _live(p: local.Platform, args: Namespace, found: Any) -> int:
 
 def _show(summary: Summary, rows: Sequence[Managed], release: Release | None, args: Namespace) -> int:
     code = 1 if args.exit_code and summary.health != "healthy" else 0
-    objects = [row(r) for r in sorted(rows, key=lambda r: (WORST.index(r.health) if r.health in WORST else 2, r.component, r.ref.kind))]
+    objects = [
+        row(r)
+        for r in sorted(rows, key=lambda r: (WORST.index(r.health) if r.health in WORST else 2, r.component, r.ref.kind))
+    ]
     if args.output in ("json", "yaml"):
         printing.answer(tree(summary, objects, release), args.output)
         return code
@@ -66,18 +69,32 @@ def _show(summary: Summary, rows: Sequence[Managed], release: Release | None, ar
 
 def head(summary: Summary, release: Release | None, *, colour: bool) -> None:
     health = printing.paint(summary.health, printing.BY_WORD.get(summary.health, ""), on=colour)
-    sys.stdout.write(f"{summary.app}  {summary.app.name}-v{summary.revision}  {health}" + (f"  {summary.message}" if summary.message else "") + "\n")
+    sys.stdout.write(
+        f"{summary.app}  {summary.app.name}-v{summary.revision}  {health}"
+        + (f"  {summary.message}" if summary.message else "")
+        + "\n"
+    )
     if release:
         ago = printing.age((identity.clock() - release.opened_at).total_seconds())
         outcome = printing.paint(release.outcome, printing.BY_WORD.get(release.outcome, ""), on=colour)
-        sys.stdout.write(f"release {release.number} by {release.actor} {ago} ago ({release.cause}): {outcome}" + (f", {release.message}" if release.message else "") + "\n")
+        sys.stdout.write(
+            f"release {release.number} by {release.actor} {ago} ago ({release.cause}): {outcome}"
+            + (f", {release.message}" if release.message else "")
+            + "\n"
+        )
 
 
 def row(managed: Managed) -> dict[str, Any]:
     ref = managed.ref
     return {
-        "cluster": managed.cluster, "component": managed.component, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name,
-        "apiVersion": ref.api_version, "mode": managed.mode, "state": managed.state,
+        "cluster": managed.cluster,
+        "component": managed.component,
+        "kind": ref.kind,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "apiVersion": ref.api_version,
+        "mode": managed.mode,
+        "state": managed.state,
         "health": managed.health if managed.state == "present" else managed.state,
         "since": printing.age((identity.clock() - managed.health_since).total_seconds()) if managed.health_since else None,
         "reason": managed.health_reason,
@@ -96,13 +113,21 @@ def branches(rows: Sequence[Managed], *, colour: bool) -> None:
     for cluster in sorted({r.cluster for r in rows}):
         here = [r for r in rows if r.cluster == cluster]
         sys.stdout.write(f"{cluster}\n")
-        names = sorted({r.component for r in here}, key=lambda name: min(WORST.index(r.health) for r in here if r.component == name))
+        names = sorted(
+            {r.component for r in here}, key=lambda name: min(WORST.index(r.health) for r in here if r.component == name)
+        )
         for i, component in enumerate(names):
             last = i == len(names) - 1
             sys.stdout.write(f"{'└─' if last else '├─'} {component}\n")
-            objects = sorted([r for r in here if r.component == component], key=lambda r: (WORST.index(r.health), r.ref.kind, r.ref.name))
+            objects = sorted(
+                [r for r in here if r.component == component], key=lambda r: (WORST.index(r.health), r.ref.kind, r.ref.name)
+            )
             for k, r in enumerate(objects):
                 stem = f"{'   ' if last else '│  '}{'└─' if k == len(objects) - 1 else '├─'}"
                 health = r.health if r.state == "present" else r.state
                 word = printing.paint(health, printing.BY_WORD.get(health, ""), on=colour)
-                sys.stdout.write(f"{stem} {r.ref.kind} {r.ref.name}  {word}" + (f"  {r.health_reason}" if r.health_reason and health != "healthy" else "") + "\n")
+                sys.stdout.write(
+                    f"{stem} {r.ref.kind} {r.ref.name}  {word}"
+                    + (f"  {r.health_reason}" if r.health_reason and health != "healthy" else "")
+                    + "\n"
+                )

@@ -42,5 +42,3 @@ def seconds(args: Namespace) -> float:
         return duration.parse(text) if text else 0.0
     except ValueError as error:
         raise errors.UsageError(f"--timeout: {error}") from None
-
-

@@ -54,7 +54,9 @@ def show(answer: Answer, app: AppKey, *, colour: bool, stream: object = None) ->
     for i, event in enumerate(answer.events):
         at = event.at.strftime("%H:%M:%S") if event.at else ""
         times = f" (x{event.count})" if event.count > 1 else ""
-        write(f"    {'events' if not i else '      '}  {at} {clean.text(event.reason)}: {clean.text(event.message)}{times}\n")
+        write(
+            f"    {'events' if not i else '      '}  {at} {clean.text(event.reason)}: {clean.text(event.message)}{times}\n"
+        )
     for i, line in enumerate(answer.log[-8:]):
         write(f"    {'log   ' if not i else '      '}  {clean.text(line)}\n")
     for name, text in (("cause", answer.cause), ("do", answer.advice)):

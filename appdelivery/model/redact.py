@@ -28,10 +28,14 @@ def text(value: str, secrets: Iterable[str] = ()) -> str:
         import re
 
         value = re.sub(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@", rf"\1{MASK}>@", value)
-        value = re.sub(r"(?i)\b(authorization|x-auth-token|cookie)(['\"]?\s*[:=]\s*['\"]?)(bearer |basic )?[^\s'\",}]+",
-                       rf"\1\2{MASK}>", value)
-        value = re.sub(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", f"{MASK}>", value,
-                       flags=re.DOTALL)
+        value = re.sub(
+            r"(?i)\b(authorization|x-auth-token|cookie)(['\"]?\s*[:=]\s*['\"]?)(bearer |basic )?[^\s'\",}]+",
+            rf"\1\2{MASK}>",
+            value,
+        )
+        value = re.sub(
+            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", f"{MASK}>", value, flags=re.DOTALL
+        )
     return value
 
 
@@ -71,7 +75,7 @@ def _mask(value: Any, key: bytes, *, encoded: bool) -> str:
         try:
             plain = base64.b64decode(plain, validate=True).decode()
         except ValueError:
-            pass                      # not text, or not base64: the digest is of what stands there
+            pass  # not text, or not base64: the digest is of what stands there
     return Secret(plain).mask(key)
 
 

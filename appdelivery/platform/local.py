@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from appdelivery.clusters.fleet import ClusterFleet
+    from appdelivery.clusters.transport import Sent
     from appdelivery.model.history import Actor
     from appdelivery.store.journal import SqlJournal
     from appdelivery.store.open import Store
@@ -42,6 +43,7 @@ class Platform:
     actor: Actor
     worker: str
     fleets: list[ClusterFleet] = field(default_factory=list)
+    requests: Callable[[Sent], None] | None = None  # told of every request to a cluster: --debug, benchmarks, tests
 
     async def in_thread(self, call: Callable[[], T]) -> T:
         """The one bridge from async code to the sync store."""

@@ -11,8 +11,16 @@ import pytest
 from support import ROOT
 
 FAULTS = {
-    "an upward import": ("appdelivery/model/names.py", "from appdelivery.cli import clean as _clean\n", "appdelivery.model.names -> appdelivery.cli"),
-    "a library outside its room": ("appdelivery/delivery/plan.py", "import kr8s as _kr8s\n", "appdelivery.delivery.plan -> kr8s"),
+    "an upward import": (
+        "appdelivery/model/names.py",
+        "from appdelivery.cli import clean as _clean\n",
+        "appdelivery.model.names -> appdelivery.cli",
+    ),
+    "a library outside its room": (
+        "appdelivery/delivery/plan.py",
+        "import kr8s as _kr8s\n",
+        "appdelivery.delivery.plan -> kr8s",
+    ),
     "an undeclared room": ("appdelivery/attic/__init__.py", "X = 1\n", "attic"),
 }
 

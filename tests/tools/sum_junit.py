@@ -23,7 +23,7 @@ def main(folder: str, failed_steps: int) -> int:
     for reason, count in reasons.most_common():
         print(f"skipped {count}: {reason}")
     if failed_steps and not failed:
-        failed = 1                     # a step that is no test failed: the line must not look green
+        failed = 1  # a step that is no test failed: the line must not look green
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 0 if passed and not failed else 1
 

@@ -1,0 +1,115 @@
+"""Which clusters a command works on, and the Fleet that speaks to them.
+
+A name is a registered cluster (credentials from the store) or a context of the user's kubeconfig; no name is the
+kubeconfig's current context.  A cluster keeps its row by its identity: a context that has come to point elsewhere is
+refused, because the inventory describes the objects of the cluster it was.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appdelivery import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from appdelivery.clusters.credentials import Credentials
+    from appdelivery.clusters.fleet import ClusterFleet
+    from appdelivery.delivery.ports import Bare, Judge
+    from appdelivery.model.live import ClusterFacts
+    from appdelivery.model.refs import Ref
+    from appdelivery.model.secret import Secret, SecretRef
+    from appdelivery.platform.local import Platform
+
+IN_CLUSTER = "in-cluster"
+
+
+def credentials(p: Platform, name: str) -> tuple[str, Credentials]:
+    """The cluster's name and how to reach it."""
+    from appdelivery.clusters import credentials as forms, kubeconfig
+    from appdelivery.store import clusters
+
+    if name:
+        sealed = clusters.credentials(p.store, name)
+        if sealed is not None:
+            return name, forms.from_tree(sealed)
+    paths = [p.options.kubeconfig] if p.options.kubeconfig else []
+    try:
+        found = kubeconfig.read(context=name, paths=paths)
+    except errors.NotFound as error:
+        if name:
+            raise errors.NotFound(
+                f"find cluster '{name}': it is neither registered nor a context of your kubeconfig",
+                hint=error.hint or "appctl cluster list shows the registered ones",
+            ) from error
+        raise
+    return name or kubeconfig.current(paths) or IN_CLUSTER, found
+
+
+def fleet(p: Platform, found: dict[str, Credentials], *, judge: Judge, bare: dict[tuple[str, Any], Bare] | None = None) -> ClusterFleet:
+    """A Fleet over the given clusters; closed with the platform."""
+    from appdelivery.clusters.fleet import ClusterFleet, Connection
+
+    kept = bare or {}
+
+    def bare_of(cluster: str, ref: Ref) -> Bare:
+        return kept.get((cluster, ref.identity), ())
+
+    made = ClusterFleet(
+        {name: Connection(one) for name, one in found.items()},
+        instance=p.journal.installation().label, judge=judge, bare=bare_of, resolve_secret=_resolver(p), log=p.requests,
+    )
+    p.fleets.append(made)
+    return made
+
+
+def _resolver(p: Platform) -> Any:
+    async def resolve(ref: SecretRef) -> Secret:
+        """Opened when a request body is built, and nowhere before."""
+        from appdelivery.store import secrets
+
+        return await p.in_thread(lambda: secrets.get(p.store, ref))
+
+    return resolve
+
+
+async def seen(p: Platform, facts: ClusterFacts, server: str) -> None:
+    """Keeps the cluster's row: its identity, version and reach.  Refuses a name that now means another cluster."""
+    from appdelivery.store import clusters
+
+    await p.in_thread(lambda: clusters.seen(p.store, name=facts.name, uid=facts.uid, server=server, server_version=facts.version))
+
+
+async def facts(p: Platform, name: str) -> ClusterFacts:
+    from appdelivery.platform.guard import guard
+
+    guard(p.actor, "get", f"cluster {name}")
+    cluster, found = credentials(p, name)
+    return await probe(p, cluster, found)
+
+
+async def probe(p: Platform, name: str, found: Credentials) -> ClusterFacts:
+    """Asks the cluster who it is and what it serves."""
+    return await fleet(p, {name: found}, judge=_no_opinion).facts(name)
+
+
+def _no_opinion(_live: Any) -> Any:
+    from appdelivery.model.live import Health
+
+    return Health("unknown", "NotJudged")
+
+
+def judge(now: Any, rules: Sequence[Any] = ()) -> Judge:
+    """delivery's verdicts with the clock and an application's own rules filled in."""
+    from appdelivery.delivery import health
+
+    clock: Any = now
+
+    def of(live: Any) -> Any:
+        moment: datetime = clock()
+        return health.judge(live, now=moment, rules=rules)
+
+    return of
