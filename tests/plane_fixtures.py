@@ -22,9 +22,10 @@ import pytest
 import support
 import yaml
 from controlplane import plane, programs
+from tools import kube_binaries
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 FOLDER = "APPCTL_TEST_PLANES_FOLDER"  # set by the controlling process, inherited by xdist workers
 OWNER = "APPCTL_TEST_PLANES_OWNER"
@@ -157,3 +158,21 @@ async def real_lab(real_plane: Planes) -> AsyncIterator[fleet_lab.Lab]:
     """A namespace of its own on the first real cluster, with our fleet and a foreign writer."""
     async with fleet_lab.on_cluster(real_plane.kubeconfig, real_plane.contexts[0]) as lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def helm_program() -> str:
+    return _program(kube_binaries.helm)
+
+
+@pytest.fixture(scope="session")
+def kubectl_program() -> str:
+    return _program(kube_binaries.kubectl)
+
+
+def _program(find: Callable[[], str]) -> str:
+    try:
+        return find()
+    except kube_binaries.Absent as absent:
+        support.missing(str(absent), "BINARIES")
+        raise
