@@ -7,6 +7,7 @@ pairs and keys of any length.)
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 
@@ -25,6 +26,9 @@ TOKEN = re.compile(r'[\[\]{},:]|"(?:[^"\\]|\\.)*"|[^\s\[\]{},:"]+|\r\n|\r|\n')
 HALF = re.compile("[\ud800-\udfff]")
 WORDS = {"true": True, "false": False, "null": None}
 INFINITY = float("inf")
+SHORT = 18  # digits that fit into 64 bits
+LONGEST = 1_000  # digits of a number that are looked at
+SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
 
 
 class _Doubtful(Exception):
@@ -38,7 +42,7 @@ def load(data: bytes, file: str, limits: Limits) -> list[Any]:
     if not text.strip():
         return []
     value = _parsed(text, faults, limits)
-    if _beyond(value, limits, escapes="\\u" in text):
+    if _doubtful(value, limits, escapes="\\u" in text):
         _walk(text, faults, limits)
     return [value]
 
@@ -53,11 +57,15 @@ def compose(data: bytes, file: str, limits: Limits) -> list[Node]:
 
 
 def _parsed(text: str, faults: syntax.Faults, limits: Limits) -> Any:
+    if text.count(",") > limits.nodes:  # do not build what will be refused
+        with contextlib.suppress(IndexError, ValueError):  # not JSON: the parser says where
+            _walk(text, faults, limits)
+        faults.found.clear()
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_float=_real, parse_constant=_constant)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except json.JSONDecodeError as error:
         _refuse(faults, error)
-    except (_Doubtful, RecursionError):
+    except (_Doubtful, RecursionError, ValueError):  # ValueError: more digits than Python converts
         _walk(text, faults, limits)
         raise
 
@@ -67,18 +75,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         raise _Doubtful
     return made
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > 20 or not -(1 << 63) <= (number := int(digits)) < 1 << 63:
-        raise _Doubtful
-    return number
-
-
-def _real(digits: str) -> float:
-    if (number := float(digits)) in (INFINITY, -INFINITY):
-        raise _Doubtful
-    return number
 
 
 def _constant(_: str) -> float:
@@ -91,30 +87,34 @@ def _refuse(faults: syntax.Faults, error: json.JSONDecodeError) -> NoReturn:
     faults.stop()
 
 
-def _beyond(value: Any, limits: Limits, *, escapes: bool) -> bool:
-    """Are there too many nodes or levels, too long a text, half a character?"""
+def _doubtful(value: Any, limits: Limits, *, escapes: bool) -> bool:
+    """Are there too many nodes or levels, too long a text, half a character, too large a number?"""
     count = depth = 0
     level = [value]
     while level:
         inner: list[Any] = []
+        containers = False
         for item in level:
-            if isinstance(item, dict):
-                inner += item.values()
-                if any(_bad_text(key, limits, escapes=escapes) for key in item):
-                    return True
-                count += len(item)
-            elif isinstance(item, list):
+            kind = type(item)
+            if kind is dict:
+                inner += [*item, *item.values()]
+                containers = True
+            elif kind is list:
                 inner += item
-            elif isinstance(item, str) and _bad_text(item, limits, escapes=escapes):
+                containers = True
+            elif kind is str:
+                if len(item) > limits.scalar or (escapes and HALF.search(item)):
+                    return True
+            elif (kind is int or kind is float) and _too_large(item):
                 return True
         count += len(level)
-        depth += any(isinstance(item, (dict, list)) for item in level)
+        depth += containers
         level = inner
     return count > limits.nodes or depth > limits.depth
 
 
-def _bad_text(text: str, limits: Limits, *, escapes: bool) -> bool:
-    return len(text) > limits.scalar or (escapes and HALF.search(text) is not None)
+def _too_large(number: float) -> bool:
+    return abs(number) == INFINITY if isinstance(number, float) else not SMALLEST <= number <= LARGEST
 
 
 def _walk(text: str, faults: syntax.Faults, limits: Limits) -> Node:
@@ -180,10 +180,13 @@ def _scalar(piece: str, line: int, column: int, faults: syntax.Faults) -> Scalar
     value: Any = WORDS.get(piece)
     if piece not in WORDS:
         try:
-            value = json.loads(piece, parse_int=_integer, parse_float=_real, parse_constant=_constant)
-        except _Doubtful:
-            if piece.strip("-") in ("NaN", "Infinity"):
-                faults.add("yaml.syntax", f"{piece} is not JSON", (line, column), end=end, hint="write null, or a string")
+            if len(piece) < SHORT and piece.isdigit():
+                value = int(piece)
             else:
+                value = json.loads(piece, parse_constant=_constant) if len(piece) < LONGEST else INFINITY
+        except _Doubtful:
+            faults.add("yaml.syntax", f"{piece} is not JSON", (line, column), end=end, hint="write null, or a string")
+        else:
+            if _too_large(value):
                 syntax.number(faults, piece, (line, column), end)
     return Scalar(value, piece, True, "", line, column, line, end)

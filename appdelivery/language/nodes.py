@@ -6,14 +6,13 @@ characters.  Plain classes, not records: a document has thousands of them and a 
 
 from __future__ import annotations
 
+import codecs
 import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
-
-    Node = "Scalar | Mapping | Sequence"
 
 BLANK = " \t\r\n"
 WIDEST = 120  # characters of a source line that an excerpt shows
@@ -189,21 +188,33 @@ def _leading(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def lines(data: bytes) -> list[str]:
-    """The lines of a text as editors and the parser count them."""
-    text = data.decode("utf-8", "replace").removeprefix("\ufeff")
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+def rows(data: bytes, wanted: Iterable[int]) -> dict[int, str]:
+    """The lines of these numbers, as editors and the parser count them; a text of a million lines is not split."""
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    found: dict[int, str] = {}
+    number, start = 1, 0
+    for line in sorted(set(wanted)):
+        while number < line and start >= 0:
+            number, start = number + 1, data.find(b"\n", start) + 1 or -1
+        if number != line or start < 0:
+            continue
+        end = data.find(b"\n", start)
+        found[line] = data[start : end if end >= 0 else len(data)].decode("utf-8", "replace")
+    return found
 
 
-def excerpt(source: list[str], line: int, column: int, end_column: int = 0) -> str:
+def excerpt(lines: dict[int, str], line: int, column: int, end_column: int = 0) -> str:
     """The line before and the line itself with their numbers, carets under the offending part."""
-    if not 0 < line <= len(source):
+    if line not in lines:
         return ""
-    cut = max(0, column - 1 - WIDEST * 2 // 3) if len(source[line - 1]) > WIDEST else 0
-    rows = [f"{n:>6} | {_shown(source[n - 1], cut)}".rstrip() for n in (line - 1, line) if n > 0]
-    last = min(max(end_column, column + 1), max(len(source[line - 1]) + 1, column + 1), cut + WIDEST + 1)
+    width = len(lines[line])
+    cut = max(0, column - 1 - WIDEST * 2 // 3) if width > WIDEST else 0
+    shown = [f"{n:>6} | {_shown(lines[n], cut)}".rstrip() for n in (line - 1, line) if n in lines]
+    last = min(max(end_column, column + 1), max(width + 1, column + 1), cut + WIDEST + 1)
     carets = " " * (column - 1 - cut) + "^" * max(last - column, 1)
-    return "\n".join([*rows, f"{'':>6} | {carets}"])
+    return "\n".join([*shown, f"{'':>6} | {carets}"])
 
 
 def _shown(line: str, cut: int) -> str:

@@ -21,16 +21,12 @@ if TYPE_CHECKING:
 
 def locate(problems: Sequence[Problem], texts: Mapping[str, bytes]) -> list[Problem]:
     """The same problems with line, column and excerpt, sorted by file and position; without its text one stays as it is."""
-    files: dict[str, tuple[list[Node], list[str]]] = {}
     located: list[Problem] = []
+    lost: dict[str, list[Problem]] = {}
     for found in problems:
-        if found.line or found.file not in texts:
-            located.append(found)
-            continue
-        if found.file not in files:
-            files[found.file] = _composed(texts[found.file], found.file), nodes.lines(texts[found.file])
-        documents, lines = files[found.file]
-        located.append(_located(found, documents[found.document], lines) if found.document < len(documents) else found)
+        (located if found.line or found.file not in texts else lost.setdefault(found.file, [])).append(found)
+    for file, those in lost.items():
+        located += _located(those, texts[file], file)
     return sorted(located, key=lambda p: (p.file, p.line, p.column))
 
 
@@ -45,7 +41,8 @@ def position(data: bytes, file: str, document: int, path: Path) -> tuple[int, in
 
 def excerpt(data: bytes | str, line: int, column: int, end_column: int = 0) -> str:
     """The line before and the line itself with their numbers, carets from column up to end_column (at least one)."""
-    return nodes.excerpt(nodes.lines(data.encode() if isinstance(data, str) else data), line, column, end_column)
+    rows = nodes.rows(data.encode() if isinstance(data, str) else data, (line - 1, line))
+    return nodes.excerpt(rows, line, column, end_column)
 
 
 def _composed(data: bytes, file: str) -> list[Node]:
@@ -56,15 +53,26 @@ def _composed(data: bytes, file: str) -> list[Node]:
         return []
 
 
-def _located(found: Problem, document: Node, lines: list[str]) -> Problem:
-    place, whole = _find(document, found.path, at_key=found.at_key)
+def _located(problems: list[Problem], data: bytes, file: str) -> list[Problem]:
+    documents = _composed(data, file)
+    places = [
+        _find(documents[found.document], found.path, at_key=found.at_key) if found.document < len(documents) else None
+        for found in problems
+    ]
+    rows = nodes.rows(data, [n for place in places if place for n in (place[0].line - 1, place[0].line)])
+    return [
+        _placed(found, *place, rows) if place is not None else found for found, place in zip(problems, places, strict=True)
+    ]
+
+
+def _placed(found: Problem, place: Node, whole: bool, rows: dict[int, str]) -> Problem:
     shown = _first(place)
     end = shown.end_column if shown.end_line == shown.line else 0
     return changed(
         found,
         line=place.line,
         column=place.column,
-        excerpt=nodes.excerpt(lines, place.line, place.column, end),
+        excerpt=nodes.excerpt(rows, place.line, place.column, end),
         hint=found.hint or (_quoting(found, place) if whole else ""),
     )
 

@@ -11,6 +11,7 @@ import re
 from appdelivery import errors
 from appdelivery.language import nodes
 from appdelivery.model import problem
+from appdelivery.model.record import changed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ FORBIDDEN = re.compile("[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\
 EXPRESSION = "an expression inside [ ] or { }, or one that holds ': ' or ' #', needs quotes: \"${{ ... }}\""
 BRACES = "did you mean '${{', or quotes around it?"
 INDENT = "look at the indentation of this line and of those above it"
+REACH = 20  # lines before an error that are searched for the expression that caused it
+DIRECTIVE = re.compile(rb"(?m)^%TAG\b")
+DIRECTIVES = 16  # libyaml compares each with all before
 WORDING = (  # what libyaml says, what we say, what to do
     ("mapping values are not allowed", "a ': ' cannot stand here", "put the text in quotes, or look at the indentation"),
     ("block sequence entries are not allowed", "a list item '- ' cannot stand here", "begin the list on a line of its own"),
@@ -77,18 +81,12 @@ class Faults:
             self.stop()
 
     def stop(self) -> NoReturn:
-        source = nodes.lines(self.data)
-        raise errors.SpecError([_with_excerpt(found, source, end) for found, end in self.found])
+        rows = nodes.rows(self.data, [n for found, _ in self.found for n in (found.line - 1, found.line)])
+        raise errors.SpecError([changed(p, excerpt=nodes.excerpt(rows, p.line, p.column, end)) for p, end in self.found])
 
     def too_large(self, what: str, found: int, limit: int, *, setting: str, place: tuple[int, int] = (1, 1)) -> NoReturn:
         self.add("yaml.too-large", f"{what}: {found:,}, at most {limit:,}", place, hint=f"setting limits.yaml.{setting}")
         self.stop()
-
-
-def _with_excerpt(found: problem.Problem, source: list[str], end: int) -> problem.Problem:
-    from appdelivery.model.record import changed
-
-    return changed(found, excerpt=nodes.excerpt(source, found.line, found.column, end))
 
 
 def number(
@@ -120,7 +118,6 @@ def too_deep(faults: Faults, place: tuple[int, int], limit: int) -> NoReturn:
 def decoded(data: bytes, faults: Faults, limits: Limits) -> str:
     """The text without its byte order mark: UTF-8 of characters that YAML allows, or the end."""
     if len(data) > limits.file:
-        faults.data = b""  # no excerpt: it would split the whole text into lines
         faults.too_large("the file is too large, bytes", len(data), limits.file, setting="file")
     try:
         text = data.decode().removeprefix("\ufeff")
@@ -132,6 +129,9 @@ def decoded(data: bytes, faults: Faults, limits: Limits) -> str:
         hint = "save it as UTF-8" if wrong[0] == "\0" else f'write it as "\\u{ord(wrong[0]):04x}", in double quotes'
         faults.add("yaml.encoding", message, _place(text[: wrong.start()]), hint=hint)
         faults.stop()
+    if data.count(b"%TAG") > DIRECTIVES and len(DIRECTIVE.findall(data.replace(b"\r", b"\n"))) > DIRECTIVES:
+        faults.add("yaml.tag", f"more than {DIRECTIVES} %TAG directives", (1, 1), hint="tags are not allowed: remove them")
+        faults.stop()
     return text
 
 
@@ -142,8 +142,10 @@ def _encoding(data: bytes, error: UnicodeDecodeError) -> str:
 
 
 def _place(before: str) -> tuple[int, int]:
-    rows = before.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return len(rows), len(rows[-1]) + 1
+    text = before.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
 def explained(faults: Faults, error: Any, text: str, document: int) -> NoReturn:
@@ -151,19 +153,22 @@ def explained(faults: Faults, error: Any, text: str, document: int) -> NoReturn:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     said = str(getattr(error, "problem", None) or error)
+    opened = error.context_mark if "flow" in (getattr(error, "context", None) or "") else None
+    first = max(opened.line + 1 if opened else line, line - REACH)
+    rows = nodes.rows(text.encode(), range(first, line + 1))
     message, hint = next(((m, h) for words, m, h in WORDING if words in said), (said, ""))
-    rows = nodes.lines(text.encode())
     if "cannot start any token" in said:
-        message, hint = _token(rows[line - 1][column - 1 : column])
-    opened = getattr(error, "context_mark", None)
-    if opened and "flow" in (error.context or ""):
+        message, hint = _token(rows.get(line, "")[column - 1 : column])
+    if opened:
         message += f"; it was opened in line {opened.line + 1}, column {opened.column + 1}"
-    first = opened.line if opened and "flow" in (error.context or "") else line - 1
-    hint = _braces("\n".join(rows[first:line])) or hint
-    while line > 1 and not "".join(rows[line - 1 : line]).strip():  # the end of the text: show its last line
-        line, column = line - 1, len("".join(rows[line - 2 : line - 1])) + 1
-    faults.add("yaml.syntax", message, (line, column), hint=hint, document=document)
+    hint = _braces("\n".join(rows.values())) or hint
+    faults.add("yaml.syntax", message, _not_behind(text, line, column), hint=hint, document=document)
     faults.stop()
+
+
+def _not_behind(text: str, line: int, column: int) -> tuple[int, int]:
+    """An error at the end of the text is shown behind its last word, not in empty lines below."""
+    return min(_place(text.rstrip()), (line, column))
 
 
 def _token(character: str) -> tuple[str, str]:
