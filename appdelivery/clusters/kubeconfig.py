@@ -12,7 +12,6 @@ import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from appdelivery import errors
 from appdelivery.clusters.credentials import Credentials
@@ -31,6 +30,16 @@ RUNS_OR_READS = {
     "client-certificate": "reads a file",
     "client-key": "reads a file",
     "certificate-authority": "reads a file",
+}
+# Shapes of the fields we read; everything else is ignored.  Scalars that YAML made numbers count as text.
+SHAPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("server", "tls-server-name", "proxy-url", "certificate-authority", "tokenFile"), (str,)),
+    **dict.fromkeys(("client-certificate", "client-key", "cluster", "user", "namespace"), (str,)),
+    **dict.fromkeys(("token", "as", "as-uid"), (str, int)),
+    **dict.fromkeys(("certificate-authority-data", "client-certificate-data", "client-key-data"), (str,)),
+    **dict.fromkeys(("exec", "auth-provider", "as-user-extra"), (dict,)),
+    "as-groups": (list,),
+    "insecure-skip-tls-verify": (bool,),
 }
 NOT_SUPPORTED = ("username", "password")  # Kubernetes itself dropped them
 
@@ -104,9 +113,10 @@ def in_cluster(folder: str = ACCOUNT) -> Credentials:
 
 def _document(data: bytes, file: str) -> dict[str, Any]:
     documents = yaml_in.load(data, file)
-    if len(documents) != 1 or not isinstance(documents[0], dict) or "clusters" not in documents[0]:
+    shape = documents[0] if len(documents) == 1 and isinstance(documents[0], dict) else {}
+    if "clusters" not in shape or not isinstance(shape.get("current-context") or "", str):
         raise _wrong(file, (), "this is no kubeconfig: one document with clusters, users and contexts is expected")
-    return documents[0]
+    return shape
 
 
 def _credentials(documents: list[tuple[dict[str, Any], str]], *, own: bool, context: str, trust: Trust) -> Credentials:
@@ -143,16 +153,14 @@ def _credentials(documents: list[tuple[dict[str, Any], str]], *, own: bool, cont
 
 
 def _check(cluster: dict[str, Any], user: dict[str, Any], *, own: bool, trust: Trust, file: str) -> None:
-    server = cluster.get("server")
-    address = urlsplit(server if isinstance(server, str) else "")
-    if address.scheme not in ("https", "http") or not address.hostname or address.query or address.username:
+    if not _is_address(cluster.get("server") or ""):
         raise _wrong(file, ("clusters",), "the cluster's server is not an address such as https://10.0.0.1:6443")
     for field in NOT_SUPPORTED:
         if user.get(field):
             raise _refused(file, field, "is not supported: Kubernetes dropped passwords in 1.19")
     if own:
         return
-    if address.scheme != "https":
+    if not cluster["server"].startswith("https:"):
         raise _refused(file, "server", "is not encrypted: only https addresses are registered")
     for part in (cluster, user):
         for field, what in RUNS_OR_READS.items():
@@ -175,8 +183,16 @@ def _named(documents: list[tuple[dict[str, Any], str]], plural: str, inner: str)
             body = entry.get(inner) if isinstance(entry, dict) else None
             if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not isinstance(body, dict | None):
                 raise _wrong(file, (plural, index), f"an entry of {plural} has a name and a map `{inner}`")
+            _shaped(body or {}, file, (plural, index, inner))
             found.setdefault(entry["name"], (entry["name"], body or {}, file))
     return list(found.values())
+
+
+def _shaped(body: dict[str, Any], file: str, path: tuple[str | int, ...]) -> None:
+    for field, value in body.items():
+        if value is not None and field in SHAPES and not isinstance(value, SHAPES[field]):
+            wanted = " or ".join([shape.__name__ for shape in SHAPES[field]])
+            raise _wrong(file, (*path, field), f"`{field}` is a {type(value).__name__}, expected {wanted}")
 
 
 def _find(entries: list[tuple[str, dict[str, Any], str]], name: str, what: str) -> tuple[dict[str, Any], str]:
@@ -195,7 +211,7 @@ def _pem(at: tuple[dict[str, Any], str], field: str) -> str:
     if data := body.get(f"{field}-data"):
         try:
             return base64.b64decode(data, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError, TypeError) as error:
+        except (binascii.Error, UnicodeDecodeError, ValueError) as error:
             raise _wrong(file, (), f"{field}-data is not the base64 of a PEM text") from error
     return _content(_beside(file, body[field]), field).decode() if body.get(field) else ""
 
@@ -218,6 +234,8 @@ def _impersonation(user: dict[str, Any], file: str) -> tuple[tuple[str, str], ..
     headers += [("Impersonate-Uid", str(user["as-uid"]))] if user.get("as-uid") else []
     headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
     for name, values in (user.get("as-user-extra") or {}).items():
+        if not isinstance(values, list):
+            raise _wrong(file, ("users",), "as-user-extra is a map of lists")
         headers += [(f"Impersonate-Extra-{name}", str(value)) for value in values]
     if headers and headers[0][0] != "Impersonate-User":
         raise _wrong(file, ("users",), "as-uid, as-groups and as-user-extra need `as`")
@@ -231,7 +249,9 @@ def _plugin(cluster: dict[str, Any], user: dict[str, Any], file: str) -> str:
     kept = {field: user[field] for field in ("exec", "auth-provider") if user.get(field)}
     if not kept:
         return ""
-    command = (kept.get("exec") or {}).get("command", "")
+    command = (kept.get("exec") or {}).get("command") or ""
+    if not isinstance(command, str):
+        raise _wrong(file, ("users",), "the command of exec is a text")
     if "/" in command and not os.path.isabs(command):
         kept["exec"] = {**kept["exec"], "command": _beside(file, command)}
     only = "only"
