@@ -79,21 +79,20 @@ def contexts(data: bytes, file: str = "kubeconfig") -> tuple[Context, ...]:
     )
 
 
+def current(paths: Sequence[str] = ()) -> str:
+    """The current context of the user's own kubeconfig; '' where there is none."""
+    return _chosen(_own_documents(paths))
+
+
 def read(*, context: str = "", paths: Sequence[str] = ()) -> Credentials:
     """The user's own: the given files, else $KUBECONFIG, else ~/.kube/config, else the account of this pod."""
-    given = list(paths) or [one for one in os.environ.get("KUBECONFIG", "").split(os.pathsep) if one]
-    found = [path for path in given or [os.path.expanduser("~/.kube/config")] if os.path.exists(path)]
-    if paths and len(found) < len(paths):
-        missing = next(path for path in paths if path not in found)
-        raise errors.SourceError(f"read kubeconfig {missing}: there is no such file", code="kubeconfig.missing")
-    if found:
-        documents = [(_document(_content(path, "kubeconfig"), path), path) for path in found]
+    documents = _own_documents(paths)
+    if documents:
         return _credentials(documents, own=True, context=context, trust=Trust())
     if not context and os.environ.get("KUBERNETES_SERVICE_HOST") and os.path.exists(f"{ACCOUNT}/token"):
         return in_cluster()
-    looked = " and ".join(given) or "$KUBECONFIG and ~/.kube/config"
     raise errors.NotFound(
-        f"find a cluster: {looked} do not exist",
+        f"find a cluster: {' and '.join(_places(paths))} do not exist",
         code="kubeconfig.missing",
         hint="set KUBECONFIG or pass --kubeconfig FILE",
     )
@@ -111,6 +110,26 @@ def in_cluster(folder: str = ACCOUNT) -> Credentials:
     )
 
 
+def _places(paths: Sequence[str]) -> list[str]:
+    named = list(paths) or [one for one in os.environ.get("KUBECONFIG", "").split(os.pathsep) if one]
+    return named or [os.path.expanduser("~/.kube/config")]
+
+
+def _own_documents(paths: Sequence[str]) -> list[tuple[dict[str, Any], str]]:
+    for path in paths:
+        if not os.path.exists(path):
+            raise errors.SourceError(f"read kubeconfig {path}: there is no such file", code="kubeconfig.missing")
+    found = [path for path in _places(paths) if os.path.exists(path)]
+    return [(_document(_content(path, "kubeconfig"), path), path) for path in found]
+
+
+def _chosen(documents: list[tuple[dict[str, Any], str]]) -> str:
+    """The current context as kubectl finds it: the first file that names one; a file's only context counts as named."""
+    named = next((document["current-context"] for document, _ in documents if document.get("current-context")), "")
+    everything = _named(documents, "contexts", "context")
+    return named or (everything[0][0] if len(everything) == 1 else "")
+
+
 def _document(data: bytes, file: str) -> dict[str, Any]:
     documents = yaml_in.load(data, file)
     shape = documents[0] if len(documents) == 1 and isinstance(documents[0], dict) else {}
@@ -120,10 +139,8 @@ def _document(data: bytes, file: str) -> dict[str, Any]:
 
 
 def _credentials(documents: list[tuple[dict[str, Any], str]], *, own: bool, context: str, trust: Trust) -> Credentials:
-    name = context or next((d["current-context"] for d, _ in documents if d.get("current-context")), "")
     all_contexts = _named(documents, "contexts", "context")
-    if not name and len(all_contexts) == 1:
-        name = all_contexts[0][0]
+    name = context or _chosen(documents)
     if not name:
         raise errors.NotFound(
             f"choose a cluster: {documents[0][1]} has no current context",
@@ -172,6 +189,15 @@ def _check(cluster: dict[str, Any], user: dict[str, Any], *, own: bool, trust: T
         raise _refused(file, "insecure-skip-tls-verify", "turns verification of the server off", hint)
     if cluster.get("proxy-url") and cluster["proxy-url"] not in trust.proxies:
         raise _refused(file, "proxy-url", f"names {cluster['proxy-url']}, which the operator did not allow")
+
+
+def _is_address(server: str) -> bool:
+    try:
+        address = urlsplit(server)
+        plain = not (address.query or address.fragment or address.username) and address.port != 0
+    except ValueError:
+        return False
+    return address.scheme in ("https", "http") and bool(address.hostname) and plain and server.isascii()
 
 
 def _named(documents: list[tuple[dict[str, Any], str]], plural: str, inner: str) -> list[tuple[str, dict[str, Any], str]]:

@@ -83,10 +83,11 @@ def test_several_files_are_merged_and_the_first_wins(tmp_path: Path, monkeypatch
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join([*paths, str(tmp_path / "absent")]))
     assert kubeconfig.read(context="more").token == "t0ken"
     assert kubeconfig.read().token == "t0ken"
+    assert kubeconfig.current() == "east"
 
 
 def test_nothing_at_all_says_where_it_looked() -> None:
-    with pytest.raises(errors.NotFound, match="KUBECONFIG") as caught:
+    with pytest.raises(errors.NotFound, match="kube/config") as caught:
         kubeconfig.read()
     assert "--kubeconfig" in caught.value.hint
 
