@@ -12,6 +12,7 @@ import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from appdelivery import errors
 from appdelivery.clusters.credentials import Credentials
