@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from appdelivery.language.schema import Finding
-from appdelivery.model import suggest
-from appdelivery.model.secret import Secret
+from appdelivery.model import suggest, wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +24,6 @@ ARTICLES = {
     "array": "a list",
     "null": "null",
 }
-QUOTES = "write it in quotes"
 
 
 def worded(path: Path, keyword: str, error: ValidationError) -> Finding:
@@ -41,7 +37,7 @@ def worded(path: Path, keyword: str, error: ValidationError) -> Finding:
     if keyword == "x-secret":
         return Finding(path, code, error.message)
     sentence = SENTENCES.get(keyword)
-    return Finding(path, code, sentence(value, limit) if sentence else f"{shown(value)} does not fit {keyword}")
+    return Finding(path, code, sentence(value, limit) if sentence else f"{wording.shown(value)} does not fit {keyword}")
 
 
 def wrong_name(path: Path, inner: Finding) -> Finding:
@@ -50,20 +46,22 @@ def wrong_name(path: Path, inner: Finding) -> Finding:
 
 
 SENTENCES: dict[str, Callable[[Any, Any], str]] = {
-    "minimum": lambda value, limit: f"{shown(value)} is less than the minimum of {limit}",
-    "maximum": lambda value, limit: f"{shown(value)} is greater than the maximum of {limit}",
-    "exclusiveMinimum": lambda value, limit: f"{shown(value)} is not greater than {limit}",
-    "exclusiveMaximum": lambda value, limit: f"{shown(value)} is not less than {limit}",
-    "multipleOf": lambda value, limit: f"{shown(value)} is not a multiple of {limit}",
-    "minLength": lambda value, limit: f"{shown(value)} is shorter than {_count(limit, 'character')}",
-    "maxLength": lambda value, limit: f"{shown(value)} is longer than {_count(limit, 'character')}",
-    "pattern": lambda value, limit: f"{shown(value)} does not match the pattern {limit}",
-    "minItems": lambda value, limit: f"the list has {_count(len(value), 'item')}, at least {limit} must be given",
-    "maxItems": lambda value, limit: f"the list has {_count(len(value), 'item')}, at most {limit} are allowed",
+    "minimum": lambda value, limit: f"{wording.shown(value)} is less than the minimum of {limit}",
+    "maximum": lambda value, limit: f"{wording.shown(value)} is greater than the maximum of {limit}",
+    "exclusiveMinimum": lambda value, limit: f"{wording.shown(value)} is not greater than {limit}",
+    "exclusiveMaximum": lambda value, limit: f"{wording.shown(value)} is not less than {limit}",
+    "multipleOf": lambda value, limit: f"{wording.shown(value)} is not a multiple of {limit}",
+    "minLength": lambda value, limit: f"{wording.shown(value)} is shorter than {wording.count(limit, 'character')}",
+    "maxLength": lambda value, limit: f"{wording.shown(value)} is longer than {wording.count(limit, 'character')}",
+    "pattern": lambda value, limit: f"{wording.shown(value)} does not match the pattern {limit}",
+    "minItems": lambda value, limit: f"the list has {wording.count(len(value), 'item')}, at least {limit} must be given",
+    "maxItems": lambda value, limit: f"the list has {wording.count(len(value), 'item')}, at most {limit} are allowed",
     "uniqueItems": lambda value, _: f"{_twice(value)} stands twice in the list",
-    "minProperties": lambda value, limit: f"the map has {_count(len(value), 'entry')}, at least {limit} must be given",
-    "maxProperties": lambda value, limit: f"the map has {_count(len(value), 'entry')}, at most {limit} are allowed",
-    "not": lambda value, _: f"{shown(value)} is one of the values that are not allowed here",
+    "minProperties": lambda value, limit: (
+        f"the map has {wording.count(len(value), 'entry')}, at least {limit} must be given"
+    ),
+    "maxProperties": lambda value, limit: f"the map has {wording.count(len(value), 'entry')}, at most {limit} are allowed",
+    "not": lambda value, _: f"{wording.shown(value)} is one of the values that are not allowed here",
     "oneOf": lambda _, __: "more than one of the alternative forms fits; give only one",
 }
 
@@ -72,8 +70,8 @@ def wrong_type(path: Path, code: str, wanted: Any, value: Any) -> Finding:
     names = wanted if isinstance(wanted, list) else [wanted]
     quotes = "string" in names and type(value) in (int, float, bool)
     bare = isinstance(value, str) and _reads_as(value, names)
-    hint = QUOTES if quotes else "write it without quotes" if bare else ""
-    return Finding(path, code, f"expected {_either(names)}, got {kind(value)}", hint)
+    hint = wording.QUOTES if quotes else "write it without quotes" if bare else ""
+    return Finding(path, code, f"expected {_either(names)}, got {wording.kind(value)}", hint)
 
 
 def no_form(path: Path, keyword: str, error: ValidationError) -> Finding:
@@ -110,46 +108,17 @@ def missing(path: Path, error: ValidationError) -> Iterator[Finding]:
 
 
 def _not_one_of(path: Path, code: str, allowed: list[Any], value: Any) -> Finding:
-    texts = [shown(item) for item in allowed]
+    texts = [wording.shown(item) for item in allowed]
     listed = ", ".join(texts[:LISTED]) + (", ..." if len(texts) > LISTED else "")
     words = [item for item in allowed if isinstance(item, str)]
     near = suggest.nearest(value, words) if isinstance(value, str) else ""
-    hint = f"did you mean '{near}'?" if near else QUOTES if type(value) is not str and str(value) in words else ""
-    return Finding(path, code, f"{shown(value)} is not {'one of ' if len(texts) > 1 else ''}{listed}", hint)
-
-
-def kind(value: Any) -> str:
-    """What a value is, as people say it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return f"the number {value}"
-    if isinstance(value, str):
-        return f"the text {shown(value)}" if value else "an empty text"
-    return "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else "a secret"
-
-
-def shown(value: Any) -> str:
-    """A value in a message: JSON, texts in single quotes, cut."""
-    if isinstance(value, str):
-        text = f"'{value}'" if value.isprintable() else json.dumps(value, ensure_ascii=False)
-    elif isinstance(value, (dict, list)):
-        return kind(value)
-    else:
-        text = str(value) if isinstance(value, Secret) or type(value) not in (int, float, bool) else json.dumps(value)
-        text = "null" if value is None else text
-    return text if len(text) <= 80 else f"{text[:76]}...'"
+    hint = f"did you mean '{near}'?" if near else wording.QUOTES if type(value) is not str and str(value) in words else ""
+    return Finding(path, code, f"{wording.shown(value)} is not {'one of ' if len(texts) > 1 else ''}{listed}", hint)
 
 
 def _either(names: list[str]) -> str:
     spoken = [ARTICLES[name] for name in names]
     return " or ".join([", ".join(spoken[:-1]), spoken[-1]] if len(spoken) > 1 else spoken)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun if number == 1 else {'entry': 'entries'}.get(noun, noun + 's')}"
 
 
 def _twice(values: list[Any]) -> str:
@@ -158,7 +127,7 @@ def _twice(values: list[Any]) -> str:
     seen: set[Any] = set()
     for value in values:
         if (key := schema_runtime.key(value)) in seen:
-            return shown(value)
+            return wording.shown(value)
         seen.add(key)
     return "an item"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from appdelivery.language import schema_runtime
 from appdelivery.language.schema import Finding
-from appdelivery.model import suggest
+from appdelivery.model import circles, suggest, wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class _Walk:
     def schema(self, schema: Any, path: Path, depth: int) -> None:
         if not isinstance(schema, dict):
             hint = "write {} for a schema that takes everything" if isinstance(schema, bool) else ""
-            self.refuse(path, f"expected a schema, got {_shown(schema)}", hint)
+            self.refuse(path, f"expected a schema, got {wording.kind(schema)}", hint)
             return
         if depth > DEPTH:
             self.refuse(path, f"schemas nest deeper than {DEPTH}")
@@ -94,7 +94,7 @@ class _Walk:
 
     def properties(self, value: Any, path: Path, depth: int) -> None:
         if not isinstance(value, dict):
-            self.refuse(path, f"properties: expected a map from name to schema, got {_shown(value)}")
+            self.refuse(path, f"properties: expected a map from name to schema, got {wording.kind(value)}")
             return
         for name, schema in value.items():
             self.schema(schema, (*path, name), depth + 1)
@@ -108,7 +108,9 @@ class _Walk:
 
     def reference(self, value: Any, path: Path) -> None:
         if not isinstance(value, str) or not value.startswith(REF):
-            self.refuse(path, f"$ref: expected '{REF}NAME', got {_shown(value)}", "schemas are never read from elsewhere")
+            self.refuse(
+                path, f"$ref: expected '{REF}NAME', got {wording.kind(value)}", "schemas are never read from elsewhere"
+            )
             return
         name = value[len(REF) :]
         if name not in self.types:
@@ -124,26 +126,8 @@ class _Walk:
 
     def circles(self) -> None:
         """Types that contain themselves would inline for ever."""
-        done: set[str] = set()
-        for start in self.uses:
-            trail = [start]
-            ways = [iter(sorted(self.uses[start]))] if start not in done else []
-            while ways:
-                name = next(ways[-1], None)
-                if name is None:
-                    ways.pop()
-                    done.add(trail.pop())
-                elif name in trail:
-                    circle = " -> ".join([*trail[trail.index(name) :], name])
-                    self.refuse(("types", name), f"types refer to each other in a circle: {circle}")
-                    return
-                elif name not in done:
-                    trail.append(name)
-                    ways.append(iter(sorted(self.uses.get(name, ()))))
-
-
-def _shown(value: Any) -> str:
-    return f"'{value[:60]}'" if isinstance(value, str) else f"a {type(value).__name__}" if value is not None else "nothing"
+        if circle := circles.find({name: sorted(used) for name, used in self.uses.items()}):
+            self.refuse(("types", circle[0]), f"types refer to each other in a circle: {' -> '.join(circle)}")
 
 
 def _is_number(value: Any) -> bool:
@@ -163,7 +147,7 @@ def _type(value: Any) -> str:
     for name in named:
         if name not in TYPES:
             meant = suggest.meant(name, TYPES) if isinstance(name, str) else ""
-            return f"unknown type {_shown(name)}{meant or '; types: ' + ', '.join(TYPES)}"
+            return f"unknown type {wording.shown(name)}{meant or '; types: ' + ', '.join(TYPES)}"
     return "" if named and len(set(named)) == len(named) else "expected a list of different types"
 
 
