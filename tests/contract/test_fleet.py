@@ -27,7 +27,7 @@ async def lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
     if request.param == "fake":
         from fakes.fleet import FakeFleet
 
-        yield Lab(FakeFleet(("east",), instance=INSTANCE), "east", "shop")
+        yield Lab(FakeFleet(("east",), instance=INSTANCE, namespaces=("default", "kube-system", "shop")), "east", "shop")
     else:
         planes = request.getfixturevalue("real_plane")
         async with fleet_lab.on_cluster(planes.kubeconfig, planes.contexts[0]) as made:
