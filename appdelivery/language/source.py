@@ -73,7 +73,7 @@ def _placed(found: Problem, place: Node, whole: bool, rows: dict[int, str]) -> P
         line=place.line,
         column=place.column,
         excerpt=nodes.excerpt(rows, place.line, place.column, end),
-        hint=found.hint or (_quoting(found, place) if whole else ""),
+        hint=(_quoting(found, place) if whole else "") or found.hint,
     )
 
 

@@ -29,6 +29,7 @@ INDENT = "look at the indentation of this line and of those above it"
 REACH = 20  # lines before an error that are searched for the expression that caused it
 DIRECTIVE = re.compile(rb"(?m)^%TAG\b")
 DIRECTIVES = 16  # libyaml compares each with all before
+ESCAPE = "the escape is not a character"
 WORDING = (  # what libyaml says, what we say, what to do
     ("mapping values are not allowed", "a ': ' cannot stand here", "put the text in quotes, or look at the indentation"),
     ("block sequence entries are not allowed", "a list item '- ' cannot stand here", "begin the list on a line of its own"),
@@ -41,7 +42,8 @@ WORDING = (  # what libyaml says, what we say, what to do
     ("found unexpected end of stream", "the text in quotes is not closed", "add the closing quote"),
     ("found unexpected document indicator", "the text in quotes is not closed", "add the closing quote"),
     ("found undefined tag handle", "tags are not allowed", "remove the tag, or put the text in quotes"),
-    ("found invalid Unicode character escape", "the escape is not a character", "write the character itself, in UTF-8"),
+    ("found invalid Unicode character escape", ESCAPE, "write the character itself, in UTF-8"),
+    ("did not find expected hexdecimal number", ESCAPE, "write as many digits as \\x (2), \\u (4) or \\U (8) needs"),
     (
         "found unknown escape character",
         "unknown escape in double quotes",
@@ -157,6 +159,8 @@ def explained(faults: Faults, error: Any, text: str, document: int) -> NoReturn:
     first = max(opened.line + 1 if opened else line, line - REACH)
     rows = nodes.rows(text.encode(), range(first, line + 1))
     message, hint = next(((m, h) for words, m, h in WORDING if words in said), (said, ""))
+    if message == ESCAPE:
+        column -= 2  # libyaml stands behind the backslash and the letter
     if "cannot start any token" in said:
         message, hint = _token(rows.get(line, "")[column - 1 : column])
     if opened:
