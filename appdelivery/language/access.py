@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from appdelivery.language.frames import Frame
+    from appdelivery.language.frames import Spot
     from appdelivery.language.shapes import Shape
 
     Value = tuple[Any, Shape]
@@ -18,47 +18,48 @@ if TYPE_CHECKING:
 RECORDED = ("context", "components")  # roots of which only named members can be read, because what is read matters
 
 
-def note(name: str, steps: list[Any], frame: Frame) -> None:
+def note(name: str, steps: list[Any], spot: Spot) -> None:
     """Remembers which context names and which paths an expression reads."""
     constant: list[str | int] = []
     for step in steps:
         if type(step) not in (str, int):
             break
         constant.append(step)
-    frame.paths.append((name, *constant))
+    spot.frame.paths.append((name, *constant))
     if name in RECORDED:
         if not constant or type(constant[0]) is not str:
             raise Wrong("expression.forbidden", f"say which part of '{name}' is meant: {name}.NAME")
         if name == "context":
-            frame.unit.reads.add(constant[0])
+            spot.frame.unit.reads.add(constant[0])
 
 
-def walk(name: str, base: Value, steps: list[Any], frame: Frame, soft: bool, compute: Callable[[Any], Value]) -> Value:
+def walk(name: str, base: Value, steps: list[Any], spot: Spot, compute: Callable[[Any], Value]) -> Value:
     """The value at the end of the steps; soft: what is missing is null."""
     code, shape = base
+    soft = spot.soft or spot.frame.live
     waiting: list[Any] = []  # steps of one call of `soft`
     shown = name or "the value"
     for step in steps:
         if type(step).__name__ == "Slice":
-            code, shape = _cut(_softly(code, waiting, frame), shape, step, frame, compute)
+            code, shape = _cut((_softly(code, waiting, spot), shape), step, spot, compute)
             waiting = []
             continue
         found, sure = _found(shown, shape, step)
         if soft:
-            waiting.append(_key(step, frame, compute))
+            waiting.append(_key(step, spot, compute))
             shape = found if sure and not shape.null else shapes.optional(found)
         else:
-            code, shape = _strict(code, shape, step, found, sure, frame, compute)
+            code, shape = _strict((code, shape), step, (found, sure), spot, compute)
         shown = f"{shown}.{step}" if type(step) is str else f"{shown}[{step if type(step) is int else '...'}]"
-    return _softly(code, waiting, frame), shape
+    return _softly(code, waiting, spot), shape
 
 
-def _softly(code: Any, waiting: list[Any], frame: Frame) -> Any:
-    return frame.writer.call("soft", code, *waiting) if waiting else code
+def _softly(code: Any, waiting: list[Any], spot: Spot) -> Any:
+    return spot.w.call("soft", code, *waiting) if waiting else code
 
 
-def _key(step: Any, frame: Frame, compute: Callable[[Any], Value]) -> Any:
-    return frame.writer.constant(step) if type(step) in (str, int) else compute(step)[0]
+def _key(step: Any, spot: Spot, compute: Callable[[Any], Value]) -> Any:
+    return spot.w.constant(step) if type(step) in (str, int) else compute(step)[0]
 
 
 def _found(shown: str, shape: Shape, step: Any) -> tuple[Shape, bool]:
@@ -77,26 +78,27 @@ def _found(shown: str, shape: Shape, step: Any) -> tuple[Shape, bool]:
     return (shapes.entries(shape) if shape.kinds == shapes.MAP else shapes.ANY), False
 
 
-def _strict(
-    code: Any, shape: Shape, step: Any, found: Shape, sure: bool, frame: Frame, compute: Callable[[Any], Value]
-) -> Value:
+def _strict(base: Value, step: Any, known: tuple[Shape, bool], spot: Spot, compute: Callable[[Any], Value]) -> Value:
     """A plain subscript or lookup where the value is surely a map: only a null or a missing key can go wrong then,
     and both are recognised by Python's own exceptions."""
-    w = frame.writer
+    code, shape = base
+    found, sure = known
+    w = spot.w
     if type(step) is not str:
-        return w.call("item", code, _key(step, frame, compute)), found
+        return w.call("item", code, _key(step, spot, compute)), found
     certain = shape.kinds == shapes.MAP
     if shapes.declared(shape, step) and not sure:
         return w.call("get" if certain else "optional", code, w.constant(step)), shapes.optional(found)
     return (w.subscript(code, step) if certain else w.call("member", code, w.constant(step))), found
 
 
-def _cut(code: Any, shape: Shape, node: Any, frame: Frame, compute: Callable[[Any], Value]) -> Value:
+def _cut(base: Value, node: Any, spot: Spot, compute: Callable[[Any], Value]) -> Value:
+    code, shape = base
     if node.step is not None:
         raise Wrong("expression.forbidden", "a slice has two parts: [a:b]")
     if shape.secret:
         raise Wrong("expression.forbidden", "a secret value cannot be cut; it may only be a whole value")
-    w = frame.writer
+    w = spot.w
     ends = [w.constant(None) if end is None else compute(end)[0] for end in (node.start, node.stop)]
     return w.call("cut", w.name("b"), code, *ends), shapes.given(shape)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 
 from appdelivery import errors
-from appdelivery.language import definition_hash, frames, module, nodes, problems, schema, sections, shapes, yaml_in
+from appdelivery.language import definition_hash, frames, grammar, module, nodes, problems, schema, sections, shapes, yaml_in
 from appdelivery.language.nodes import Mapping, Scalar, Sequence
 from appdelivery.language.problems import Span, Wrong
 from appdelivery.model import names
@@ -58,7 +58,7 @@ def compiled(
         code=_python(functions, file),
         check=builtin_compile(schema.source(closed), f"{file}#schema", "exec", dont_inherit=True),
         arguments=arguments,
-        files=tuple([(name, "\n".join(lines)) for name, lines in unit.problems.files]),
+        files=tuple(unit.problems.files),
         includes=tuple([name for name, _, _ in parts]),
         unused=tuple([(n, let.key.line, let.key.column) for n, let in unit.lets.items() if let.own and not let.used]),
         deferred=_mentions(closed, "x-deferred"),
@@ -71,7 +71,7 @@ builtin_compile = compile
 def _document(data: bytes, file: str, unit: Unit) -> Mapping:
     """The one document of a file; what is wrong with it as a whole ends the compile."""
     index = len(unit.problems.files)
-    unit.problems.files.append((file, nodes.lines(data)))
+    unit.problems.files.append((file, data))
     if len(data) > SIZE:
         raise errors.SpecError([problems.whole_file(file, "yaml.too-large", f"a definition has at most {SIZE:,} bytes")])
     documents = yaml_in.compose(data, file)
@@ -220,7 +220,7 @@ def _lets_and_types(
 
 def _let(key: Scalar, node: Node, file: int, order: int, unit: Unit) -> None:
     name = key.text
-    if not (name.isascii() and name.isidentifier()) or name in sections.grammar.WORDS:
+    if not (name.isascii() and name.isidentifier()) or name in grammar.WORDS:
         wrong = Wrong("expression.name", f"'{name}' cannot be a name in expressions: use letters, digits and _")
         unit.problems.add(wrong, _span(key, file, ("let", name)))
     elif name in RESERVED:

@@ -80,7 +80,8 @@ class Frame:
         self.done: dict[str, tuple[str, Shape]] = {}
         self.under_way: list[str] = []
         self.paths: list[tuple[str | int, ...]] = []
-        self.compile_let: Callable[[Frame, Let], tuple[Any, Shape]] | None = None
+        self.compile_let: Callable[[Frame, Let, list[Any]], tuple[Any, Shape]] | None = None
+        self.spell: Callable[[str], str] = str  # rewrites the text of an expression before it is parsed
 
     def let(self, name: str) -> tuple[str, Shape]:
         """Variable and shape of a let, compiled now if it was not yet."""
@@ -110,6 +111,40 @@ class Frame:
 
     def report(self, wrong: Wrong, span: Span) -> None:
         self.unit.problems.add(wrong, span)
+
+
+class Spot:
+    """Where the compiler stands: function, names in scope, statements so far, path in the document.
+
+    soft: missing keys are null here although the frame is strict.
+    """
+
+    __slots__ = ("frame", "out", "path", "scope", "soft", "w")
+
+    def __init__(self, frame: Frame, scope: Scope, out: list[Any], path: Path = (), *, soft: bool = False) -> None:
+        self.frame = frame
+        self.scope = scope
+        self.out = out
+        self.path = path
+        self.soft = soft
+        self.w = frame.writer
+
+    def under(self, *steps: str | int) -> Spot:
+        return Spot(self.frame, self.scope, self.out, self.path + steps)
+
+    def into(self, out: list[Any], scope: Scope | None = None) -> Spot:
+        """The same place with statements going elsewhere, seen from inside a loop or branch."""
+        return Spot(self.frame, self.scope if scope is None else scope, out, self.path)
+
+    def softly(self, *, soft: bool = True) -> Spot:
+        return Spot(self.frame, self.scope, self.out, self.path, soft=soft)
+
+    def at(self, node: Node) -> None:
+        """What is written next belongs to this node."""
+        self.w.at(self.frame.span(node, self.path))
+
+    def report(self, wrong: Wrong, node: Node) -> None:
+        self.frame.report(wrong, self.frame.span(node, self.path))
 
 
 def _collected(frame: Frame, let: Let) -> tuple[list[Any], tuple[Any, Shape]]:

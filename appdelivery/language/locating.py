@@ -25,7 +25,7 @@ PARAMETER = re.compile(r"\bparameters((?:\.[A-Za-z_]\w*)+)")
 PYTHON_TYPE = re.compile(r"'(\w+)' object|to a '(\w+)' object|(\w+) indices must be")
 
 
-def located(fault: Exception, file: str, files: Sequence[tuple[str, str]]) -> errors.AppError:
+def located(fault: Exception, file: str, files: Sequence[tuple[str, bytes]]) -> errors.AppError:
     """A SpecError for what a value made impossible; a Bug for anything that must not happen."""
     frame, deepest = _frame(fault.__traceback__, file)
     found = _found(fault, inside=frame is not None and frame is deepest)
@@ -34,13 +34,13 @@ def located(fault: Exception, file: str, files: Sequence[tuple[str, str]]) -> er
     if frame is None:
         return errors.SpecError([Problem(found.message, code=found.code, file=file, hint=found.hint)])
     line, column, end_line, end_column = _position(frame)
-    name, text = files[line >> FILE_BITS]
-    lines = nodes.lines(text.encode())
+    name, data = files[line >> FILE_BITS]
     at, end = line & ((1 << FILE_BITS) - 1), end_column if end_line == line else 0
+    rows = nodes.rows(data, (at - 1, at))
     message = found.message
     if found.code == "render.null":
-        message += _not_given(lines[at - 1][column - 1 : end - 1 if end else None], frame.tb_frame.f_locals)
-    shown = nodes.excerpt(lines, at, column, end)
+        message += _not_given(rows.get(at, "")[column - 1 : end - 1 if end else None], frame.tb_frame.f_locals)
+    shown = nodes.excerpt(rows, at, column, end)
     problem = Problem(message, code=found.code, file=name, line=at, column=column, hint=found.hint, excerpt=shown)
     return errors.SpecError([problem])
 

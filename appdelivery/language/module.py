@@ -64,7 +64,7 @@ class Compiled:
     code: CodeType  # defines one function per section (the render sections are one)
     check: CodeType  # defines check(value)
     arguments: dict[str, tuple[str, ...]]  # function to its names in scope beyond parameters and context
-    files: tuple[tuple[str, str], ...]  # name and text of the file and of every included one, for excerpts
+    files: tuple[tuple[str, bytes], ...]  # name and text of the file and of every included one, for excerpts
     includes: tuple[str, ...] = ()  # names of the shared parts
     unused: tuple[tuple[str, int, int], ...] = ()  # let values nobody reads: name, line, column
     deferred: bool = False  # some parameter holds expressions that are evaluated later

@@ -8,26 +8,25 @@ from appdelivery.language.problems import Wrong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from appdelivery.language.frames import Frame
-    from appdelivery.model.problem import Path
+    from appdelivery.language.frames import Spot
 
 PORTS = (patch_keys.CONTAINER_PORT[0], patch_keys.SERVICE_PORT[0])
 
 
-def report(node: Scalar | Mapping | Sequence, frame: Frame, path: Path) -> None:
+def report(node: Scalar | Mapping | Sequence, spot: Spot) -> None:
     if isinstance(node, Sequence):
         for index, item in enumerate(node.items):
-            report(item, frame, (*path, index))
+            report(item, spot.under(index))
     elif isinstance(node, Mapping):
         for key, value in node.pairs:
-            here = (*path, key.text)
+            here = spot.under(key.text)
             keys = PORTS if key.text == "ports" else patch_keys.KEYS.get(key.text, ())
             if keys and isinstance(value, Sequence):
-                _items(key.text, value, keys, frame, here)
-            report(value, frame, here)
+                _items(key.text, value, keys, here)
+            report(value, here)
 
 
-def _items(name: str, node: Sequence, keys: tuple[str, ...], frame: Frame, path: Path) -> None:
+def _items(name: str, node: Sequence, keys: tuple[str, ...], spot: Spot) -> None:
     items = [(item, [key.text for key, _ in item.pairs]) for item in node.items if isinstance(item, Mapping)]
     if any("$key" in given for _, given in items):
         return
@@ -35,4 +34,4 @@ def _items(name: str, node: Sequence, keys: tuple[str, ...], frame: Frame, path:
         hidden = any(one in ("$patch", "$spread", "$value") or "${{" in one for one in given)
         if not hidden and not any(key in given for key in keys):
             wrong = Wrong("patch.key", f"{name}: every patch item needs '{keys[0]}'")
-            frame.report(wrong, frame.span(item, path))
+            spot.report(wrong, item)

@@ -56,14 +56,15 @@ class Collector:
     """All problems of one compile, located."""
 
     def __init__(self) -> None:
-        self.files: list[tuple[str, list[str]]] = []  # name and lines; a span names its file by index
+        self.files: list[tuple[str, bytes]] = []  # name and text; a span names its file by index
         self.found: list[Problem] = []
 
     def add(self, wrong: Wrong, span: Span) -> None:
         from appdelivery.language import nodes
 
-        name, lines = self.files[span.file]
-        end = span.end_column if span.end_line == span.line else len(lines[span.line - 1]) + 1
+        name, data = self.files[span.file]
+        rows = nodes.rows(data, (span.line - 1, span.line))
+        end = span.end_column if span.end_line == span.line else len(rows.get(span.line, "")) + 1
         found = problem.Problem(
             wrong.message,
             code=wrong.code,
@@ -72,7 +73,7 @@ class Collector:
             line=span.line,
             column=span.column,
             hint=wrong.hint,
-            excerpt=nodes.excerpt(lines, span.line, span.column, end),
+            excerpt=nodes.excerpt(rows, span.line, span.column, end),
         )
         if found not in self.found:
             self.found.append(found)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from appdelivery.language import expressions, frames, grammar, leaves, module, patch_check, problems, shapes, template
+from appdelivery.language import checks, frames, grammar, leaves, module, patch_check, problems, shapes, template
+from appdelivery.language.frames import Spot
 from appdelivery.language.nodes import Mapping, Scalar, Sequence
 from appdelivery.language.problems import Wrong
 
@@ -10,36 +11,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from appdelivery.language.frames import Frame, Scope, Unit
+    from appdelivery.language.frames import Frame, Unit
     from appdelivery.language.module import Section
-    from appdelivery.model.problem import Path
 
     Node = Scalar | Mapping | Sequence
     Piece = tuple[Scalar, Node, Section]
 
 HEALTH = ("failed", "suspended", "healthy", "message")
-CHECK = ("must", "at", "message", "level")
-LEVELS = ("error", "warning")
+PATCHES = ("type", "patch")
+PATCH_TYPES = ("strategic", "merge", "json")
 
 
 def function(group: str, pieces: dict[str, Piece], extra: tuple[str, ...], parameters: Any, unit: Unit) -> Any:
     """The function of one group: def group(b, parameters, context, *extra)."""
     frame = _frame(pieces, extra, parameters, unit)
     body: list[Any] = []
-    w = frame.writer
     if group == "render":
-        results = [_section(name, pieces, frame, body) for name in module.RENDER]
-        value = w.tuple(results)
+        value = frame.writer.tuple([_section(name, pieces, frame, body) for name in module.RENDER])
     else:
-        name = next(iter(pieces))
-        value = _section(name, pieces, frame, body)
-    body.append(w.returns(value))
-    return w.function(group, ("b", "parameters", "context", *extra), frame.prelude + body)
+        value = _section(next(iter(pieces)), pieces, frame, body)
+    body.append(frame.writer.returns(value))
+    return frame.writer.function(group, ("b", "parameters", "context", *extra), frame.prelude + body)
 
 
 def _frame(pieces: dict[str, Piece], extra: tuple[str, ...], parameters: Any, unit: Unit) -> Frame:
     sections = [section for _, _, section in pieces.values()]
-    context = frozenset().union(*[section.context for section in sections])
+    context: frozenset[str] = frozenset().union(*[section.context for section in sections])
     scope: dict[str, tuple[str, Any]] = {
         "parameters": ("parameters", parameters),
         "context": ("context", frames.context_shape(context)),
@@ -56,175 +53,102 @@ def _section(name: str, pieces: dict[str, Piece], frame: Frame, body: list[Any])
     key, node, section = pieces[name]
     frame.patch = section.kind in ("patch", "patches") or name.startswith("patch")
     frame.dashes = section.kind in ("text", "texts")
-    handler = SECTIONS.get(section.kind, _tree)
     frame.writer.at(frame.span(key))
-    found = handler(name, key, node, frame, body)
+    found = SECTIONS.get(section.kind, _tree)(key, node, Spot(frame, frame.top, body, (name,)))
     frame.patch = False
     return found
 
 
-def _tree(name: str, key: Scalar, node: Node, frame: Frame, body: list[Any]) -> Any:
-    if frame.patch:
-        patch_check.report(node, frame, (name,))
-    return template.tree(node, frame, frame.top, body, (name,))[0]
+def _tree(key: Scalar, node: Node, spot: Spot) -> Any:
+    if spot.frame.patch:
+        patch_check.report(node, spot)
+    return template.tree(node, spot)[0]
 
 
-def _map(name: str, key: Scalar, node: Node, frame: Frame, body: list[Any]) -> Any:
+def _map(key: Scalar, node: Node, spot: Spot) -> Any:
     """A map of names: outputs of a component, values of a step, patches by output."""
     if not isinstance(node, Mapping):
-        frame.report(Wrong("definition.section", f"'{name}' is a map of names"), frame.span(node))
-        return frame.writer.constant(None)
-    objects = name == "outputs" and not frame.live
+        return _instead(f"'{key.text}' is a map of names", node, spot)
+    objects = key.text == "outputs" and not spot.frame.live
     if objects:
-        _objects(node, frame)
-    if frame.patch:
-        patch_check.report(node, frame, (name,))
-    value, _ = template.tree(node, frame, frame.top, body, (name,))
-    frame.writer.at(frame.span(key))
-    return frame.writer.call("things", value) if objects else value
+        _objects(node, spot)
+    if spot.frame.patch:
+        patch_check.report(node, spot)
+    value, _ = template.tree(node, spot)
+    spot.at(key)
+    return spot.w.call("things", value) if objects else value
 
 
-def _objects(node: Mapping, frame: Frame) -> None:
+def _instead(message: str, node: Node, spot: Spot) -> Any:
+    spot.report(Wrong("definition.section", message), node)
+    return spot.w.constant(None)
+
+
+def _objects(node: Mapping, spot: Spot) -> None:
     """An output says its apiVersion and kind; seen here wherever it is written out."""
     for key, output in node.pairs:
         if key.text.startswith("$") and not grammar.live(key.text):
             continue
-        if isinstance(output, Scalar) and not (type(output.value) is str and grammar.live(output.value)):
-            wrong = Wrong("definition.section", f"output '{key.text}' is not an object")
-            frame.report(wrong, frame.span(output))
-        if not isinstance(output, Mapping):
-            continue
-        names = [k.text for k, _ in output.pairs]
-        if any(n in ("$value", "$spread") or n.startswith("${{") for n in names):
-            continue
-        for name in ("apiVersion", "kind"):
-            if name not in names:
-                wrong = Wrong("definition.section", f"output '{key.text}' has no '{name}'")
-                frame.report(wrong, frame.span(key, ("outputs", key.text)))
+        if isinstance(output, Mapping):
+            names = [k.text for k, _ in output.pairs]
+            open_ended = any(n in ("$value", "$spread") or grammar.live(n) for n in names)
+            for name in ("apiVersion", "kind"):
+                if name not in names and not open_ended:
+                    wrong = Wrong("definition.section", f"output '{key.text}' has no '{name}'")
+                    spot.under(key.text).report(wrong, key)
+        elif not (isinstance(output, Scalar) and type(output.value) is str and grammar.live(output.value)):
+            spot.report(Wrong("definition.section", f"output '{key.text}' is not an object"), output)
 
 
-def _patches(name: str, key: Scalar, node: Node, frame: Frame, body: list[Any]) -> Any:
-    if isinstance(node, Sequence):
-        for index, item in enumerate(node.items):
-            if isinstance(item, Mapping):
-                known = ("type", "patch", *template.DIRECTIVES)
-                for entry, value in item.pairs:
-                    if entry.text not in known:
-                        wrong = problems.unknown("definition.section", "unknown key", entry.text, ("type", "patch"))
-                        frame.report(wrong, frame.span(entry, (name, index)))
-                    if entry.text == "patch":
-                        patch_check.report(value, frame, (name, index, "patch"))
-    return template.tree(node, frame, frame.top, body, (name,))[0]
+def _patches(key: Scalar, node: Node, spot: Spot) -> Any:
+    if not isinstance(node, (Sequence, Scalar)):
+        return _instead("'patches' is a list of {type, patch}", node, spot)
+    for index, item in enumerate(node.items if isinstance(node, Sequence) else ()):
+        if isinstance(item, Mapping):
+            _patch(item, spot.under(index))
+    return template.tree(node, spot)[0]
 
 
-# --- checks ---
+def _patch(item: Mapping, spot: Spot) -> None:
+    given = {key.text: value for key, value in item.pairs}
+    for key, _ in item.pairs:
+        if key.text not in (*PATCHES, *template.DIRECTIVES):
+            spot.report(problems.unknown("definition.section", "unknown key", key.text, PATCHES), key)
+    kind = given.get("type")
+    text = kind.text if isinstance(kind, Scalar) else PATCH_TYPES[0]
+    if text not in PATCH_TYPES and not grammar.live(text) and kind is not None:
+        spot.report(problems.unknown("definition.section", "unknown type of patch", text, PATCH_TYPES), kind)
+    if "patch" in given and text == PATCH_TYPES[0]:
+        patch_check.report(given["patch"], spot.under("patch"))
 
 
-def _checks(name: str, key: Scalar, node: Node, frame: Frame, body: list[Any]) -> Any:
-    w = frame.writer
-    failed = w.fresh()
-    body.append(w.assign(failed, w.list([])))
-    for index, item in enumerate(node.items if isinstance(node, Sequence) else [node]):
-        path = (name, index)
-        if not isinstance(item, Mapping):
-            frame.report(Wrong("definition.section", "a check is a map with must and message"), frame.span(item, path))
-            continue
-        found = _known(item, CHECK, frame, path)
-        missing = [one for one in ("must", "message") if one not in found]
-        if missing:
-            frame.report(Wrong("definition.section", f"the check needs '{missing[0]}'"), frame.span(item, path))
-            continue
-        _check(found, failed, frame, body, path)
-    return w.name(failed)
-
-
-def _known(node: Mapping, known: tuple[str, ...], frame: Frame, path: Path) -> dict[str, Node]:
-    found = {}
-    for key, value in node.pairs:
-        if key.text in known:
-            found[key.text] = value
-        else:
-            wrong = problems.unknown("definition.section", "unknown key", key.text, known)
-            frame.report(wrong, frame.span(key, (*path, key.text)))
-    return found
-
-
-def _check(found: dict[str, Node], failed: str, frame: Frame, body: list[Any], path: Path) -> None:
-    w = frame.writer
-    must, _ = leaves.bare(found["must"], frame, frame.top, (*path, "must"))
-    then: list[Any] = []
-    message = found["message"]
-    if not isinstance(message, Scalar):
-        frame.report(Wrong("definition.section", "the message of a check is a text"), frame.span(message, path))
-        return
-    text, _ = leaves.leaf(message, frame, frame.top, then, (*path, "message"))
-    text = w.call("line", text)
-    row = w.tuple([w.constant(_at(found.get("at"), frame, path)), text, w.constant(_level(found, frame, path))])
-    then.append(w.do(w.call("append", w.name(failed), row)))
-    w.at(frame.span(found["must"], path))
-    body.append(w.when(w.negation(must), then))
-
-
-def _at(node: Node | None, frame: Frame, path: Path) -> Path:
-    """`at: ports[0].port` as a path of the properties."""
-    if node is None:
-        return ()
-    text = node.text if isinstance(node, Scalar) else ""
-    steps: list[str | int] = []
-    for part in text.split("."):
-        name, *indexes = part.replace("]", "").split("[")
-        steps += [name] if name else []
-        if not all(index.isdigit() for index in indexes) or not (name or indexes):
-            frame.report(Wrong("definition.section", f"at: '{text}' is not a path such as a.b[0]"), frame.span(node, path))
-            return ()
-        steps += [int(index) for index in indexes]
-    return tuple(steps)
-
-
-def _level(found: dict[str, Node], frame: Frame, path: Path) -> str:
-    node = found.get("level")
-    if node is None:
-        return LEVELS[0]
-    if not isinstance(node, Scalar) or node.value not in LEVELS:
-        shown = node.text if isinstance(node, Scalar) else "..."
-        frame.report(problems.unknown("definition.section", "unknown level", shown, LEVELS), frame.span(node, path))
-    return node.text if isinstance(node, Scalar) else LEVELS[0]
-
-
-# --- health, status, details ---
-
-
-def _health(name: str, key: Scalar, node: Node, frame: Frame, body: list[Any]) -> Any:
-    w = frame.writer
+def _health(key: Scalar, node: Node, spot: Spot) -> Any:
+    w = spot.w
     if isinstance(node, Scalar):
-        value, _ = leaves.leaf(node, frame, frame.top, body, (name,))
+        value, _ = leaves.leaf(node, spot)
         return w.map([w.constant("healthy")], [w.call("flag", value)])
     if not isinstance(node, Mapping):
-        frame.report(Wrong("definition.section", "health is an expression or a map of them"), frame.span(node, (name,)))
-        return w.constant(None)
+        return _instead("health is an expression or a map of them", node, spot)
     keys, values = [], []
-    for part, one in _known(node, HEALTH, frame, (name,)).items():
-        value, _ = template.tree(one, frame, frame.top, body, (name, part))
+    for part, one in checks.known(node, HEALTH, spot).items():
+        value, _ = template.tree(one, spot.under(part))
         keys.append(w.constant(part))
         values.append(w.call("note" if part == "message" else "flag", value))
     return w.map(keys, values)
 
 
-def _text(name: str, key: Scalar, node: Node, frame: Frame, body: list[Any]) -> Any:
+def _text(key: Scalar, node: Node, spot: Spot) -> Any:
     if not isinstance(node, Scalar):
-        frame.report(Wrong("definition.section", f"'{name}' is one text"), frame.span(node, (name,)))
-        return frame.writer.constant(None)
-    value, _ = leaves.leaf(node, frame, frame.top, body, (name,))
-    return frame.writer.call("line", value)
+        return _instead(f"'{key.text}' is one text", node, spot)
+    return spot.w.call("line", leaves.leaf(node, spot)[0])
 
 
-def _texts(name: str, key: Scalar, node: Node, frame: Frame, body: list[Any]) -> Any:
+def _texts(key: Scalar, node: Node, spot: Spot) -> Any:
     if not isinstance(node, Mapping):
-        frame.report(Wrong("definition.section", f"'{name}' is a map of texts"), frame.span(node, (name,)))
-        return frame.writer.constant(None)
-    value, _ = template.tree(node, frame, frame.top, body, (name,))
-    frame.writer.at(frame.span(key))
-    return frame.writer.call("lines", value)
+        return _instead(f"'{key.text}' is a map of texts", node, spot)
+    value, _ = template.tree(node, spot)
+    spot.at(key)
+    return spot.w.call("lines", value)
 
 
 SECTIONS = {
@@ -232,9 +156,8 @@ SECTIONS = {
     "tree": _tree,
     "patch": _tree,
     "patches": _patches,
-    "checks": _checks,
+    "checks": checks.section,
     "health": _health,
     "text": _text,
     "texts": _texts,
 }
-__all__ = ["expressions", "function", "grammar"]
