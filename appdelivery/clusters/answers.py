@@ -1,6 +1,6 @@
 """What an API server's refusal means, as one of our error families (delivery.md section 6, table of answers).
 
-Called by transport.py for every answer of 400 and above; `doing` is the start of the message: what was being done, to
+Called by transport.py for every answer that is no success; `doing` is the start of the message: what was being done, to
 what, on which cluster.
 """
 
@@ -30,6 +30,12 @@ def error(status: int, body: Any, doing: str, *, after: float | None = None) -> 
     if status == 413 or any(sign in text for sign in TOO_LARGE):
         return errors.Rejected(
             message, code="cluster.too-large", status=413, hint="an object may have about 1.5 MiB; split it"
+        )
+    if status < 400:
+        return errors.ClusterError(
+            f"{doing}: the address answers with a redirect ({status}), which is not followed",
+            code="cluster.redirect",
+            hint="give the API server's own address: credentials are sent nowhere else",
         )
     if status in (400, 422, 405, 406, 415):
         return errors.Rejected(message, status=status, fields=_fields(answer), hint=_hint_of_rejection(text))

@@ -8,6 +8,7 @@ Failures leave as families of errors.py.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -111,7 +112,7 @@ class Transport:
         etag: str = "",
         max_bytes: int = 0,
     ) -> Answer:
-        """One answer below 400 (or 304), or a family of errors.py whose message begins with `doing`."""
+        """One answer of success (or 304), or a family of errors.py whose message begins with `doing`."""
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -134,7 +135,7 @@ class Transport:
                 continue
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 raise self._unreachable(doing, error) from error
-            if status < 400:
+            if status < 300 or status == 304:
                 return Answer(status, answer, got.get("ETag", ""))
             after = _retry_after(got.get("Retry-After", ""))
             if status == 401 and not renewed and self._given.renewable:
@@ -160,7 +161,7 @@ class Transport:
         try:
             async with self._send(call, patience, watch=True) as response:
                 status = response.status
-                if status >= 400:
+                if status >= 300:
                     answer = _decoded(await _read(response, self.limits.object_bytes, doing))
                     if status == 401 and self._given.renewable:
                         await self._identity.renew(generation)
@@ -307,4 +308,6 @@ def _same_tls(a: Credentials, b: Credentials) -> bool:
 def _plain(error: BaseException | None) -> str:
     """The operating system's words, without the library's wrapping."""
     inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
+    if isinstance(inner, OSError) and inner.errno and inner.errno > 0:
+        return os.strerror(inner.errno)
     return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
