@@ -47,6 +47,14 @@ class Reference:
 
 
 @record
+class AppliedTrait:
+    type: str
+    version: str
+    label: str  # how messages name it: its type, and its name where it has one
+    parameters: Any  # as checked and filled
+
+
+@record
 class RenderedComponent:
     name: str
     type: str
@@ -55,6 +63,10 @@ class RenderedComponent:
     revision: str  # NAME-vN
     hash: str
     waits_for: tuple[Reference, ...] = ()  # not empty: manifests hold placeholders until these are known
+    definition: str = ""  # name@version
+    parameters: Any = None  # as checked and filled: what health and status expressions see
+    context: dict[str, Any] | None = None  # names under `context` at render, without output and outputs
+    traits: tuple[AppliedTrait, ...] = ()
 
 
 @record

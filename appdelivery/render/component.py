@@ -1,0 +1,102 @@
+"""A component's own objects: its names under `context`, its outputs, and what the engine adds to them."""
+
+from __future__ import annotations
+
+from appdelivery.errors import SpecError
+from appdelivery.model import marks
+from appdelivery.model.problem import Problem
+from appdelivery.model.record import changed
+from appdelivery.render import labels, work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from appdelivery.render.facts import Facts
+    from appdelivery.render.work import Part, Work
+
+
+def context(of: Work, facts: Facts) -> dict[str, Any]:
+    """Names that the component's definition sees; its traits see `output` and `outputs` besides."""
+    component = of.component
+    selector = {marks.COMPONENT: component.name}
+    return {
+        **facts.base,
+        "name": component.name,
+        "componentType": of.parts[0].definition.name,
+        "revision": of.revision,
+        "selector": selector,
+        "labels": {**selector, marks.NAME: facts.app.key.name},
+        "traits": [part.definition.name for part in of.parts[1:]],
+        "owned": of.owned,
+    }
+
+
+def checks(of: Work, part: Part, names: dict[str, Any], facts: Facts) -> list[Problem]:
+    """Failed rules of a definition, placed in the document; warnings are kept, errors are returned."""
+    errors = []
+    for found in part.definition.code.checks(part.parameters, names):
+        placed = work.at(facts.app, found, part.path) if not found.file else found
+        if found.level == "error":
+            errors.append(placed)
+            errors += _owners(of, found, facts)
+        else:
+            of.warnings.append(placed)
+    return errors
+
+
+def _owners(of: Work, found: Problem, facts: Facts) -> list[Problem]:
+    """A rule about a field that a trait owns concerns two places: the trait's is shown too."""
+    return [
+        work.at(facts.app, Problem(f"trait '{part.label}' owns {field}", code="render.owner"), part.path[:-1])
+        for part in of.parts[1:]
+        for field in part.definition.owns
+        if field.rpartition(".")[2] in found.path[-1:]
+    ]
+
+
+def make(of: Work, facts: Facts) -> None:
+    """Fills of.objects with the component's own outputs, the workload first."""
+    part = of.parts[0]
+    with Naming(of, part, facts):
+        made = part.definition.code.render(part.parameters, of.context)
+        if not made.outputs:
+            message = f"component '{of.component.name}' renders no object"
+            raise SpecError([Problem(message, code="render.empty")])
+        base = labels.of_component(facts, of.component.name)
+        name = of.component.name
+        for output, body in made.outputs.items():
+            if of.objects:
+                added = labels.of_output(base, "", output)
+            else:
+                added = labels.of_workload(base, part.definition.name)
+            of.objects.append(work.Object(labels.stamped(body, added, facts, name=name, output=output), output, "", DEFAULT))
+
+
+class Naming:
+    """Places problems without a file at a component or trait, and says of all which one was being rendered."""
+
+    __slots__ = ("facts", "of", "part")
+
+    def __init__(self, of: Work, part: Part, facts: Facts) -> None:
+        self.of = of
+        self.part = part
+        self.facts = facts
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SpecError):
+            raise SpecError([self._named(p) for p in error.problems]) from error
+
+    def _named(self, found: Problem) -> Problem:
+        if not found.file:
+            owner = self.part.path[:-1]
+            return work.at(self.facts.app, found, owner)
+        what = f"trait '{self.part.label}' of component" if self.part.trait is not None else "component"
+        while_ = f"while rendering {what} '{self.of.component.name}'"
+        return changed(found, hint=f"{found.hint}; {while_}" if found.hint else while_)
+
+
+DEFAULT = "DefaultDispatch"

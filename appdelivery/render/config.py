@@ -1,0 +1,92 @@
+"""Restarts pods when their configuration changes: a hash of the ConfigMaps and Secrets that a pod uses, in its template.
+
+Done after all components are rendered, because a definition sees only its own.  Only objects of `config` components
+count, so that documents written for KubeVela render as upstream.  Jobs are left alone: their templates cannot change,
+and their pods read their configuration when they start.
+"""
+
+from __future__ import annotations
+
+from appdelivery.model import canonical
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from appdelivery.render.facts import Facts
+    from appdelivery.render.work import Work
+
+SOURCE = "config"  # the type whose objects count
+ANNOTATION = "appdelivery.dev/config"
+IMPORTED = "appdelivery.dev/imported-from"  # taking over live objects must not restart their pods
+PARAMETER = "restartOnConfigChange"
+LENGTH = 16  # hex digits
+
+Kept = dict[tuple[str, str, str], "dict[str, Any]"]  # (kind, namespace, name) to object
+
+
+def stamp(works: Sequence[Work], facts: Facts) -> None:
+    """Writes the annotation into the pod templates of components that ask for it."""
+    if not any(w.parts[0].definition.name == SOURCE for w in works) or IMPORTED in facts.app.annotations:
+        return
+    kept = {
+        (made.body["kind"], made.body["metadata"].get("namespace", ""), made.body["metadata"]["name"]): made.body
+        for w in works
+        if w.parts[0].definition.name == SOURCE
+        for made in w.objects
+        if made.body["kind"] in ("ConfigMap", "Secret") and made.body["apiVersion"] == "v1"
+    }
+    for w in works:
+        parameters = w.parts[0].parameters
+        if type(parameters) is dict and parameters.get(PARAMETER) is True:
+            for made in w.objects:
+                if not made.trait and made.body["kind"] != "Job":
+                    made.body = _annotated(made.body, kept, facts.context.digest_key)
+
+
+def _annotated(body: dict[str, Any], kept: Kept, key: bytes) -> dict[str, Any]:
+    spec = body.get("spec")
+    template = spec.get("template") if type(spec) is dict else None
+    pod = template.get("spec") if type(template) is dict else None
+    if type(pod) is not dict or type(template) is not dict or type(spec) is not dict:
+        return body
+    namespace = body["metadata"].get("namespace", "")
+    used = {(kind, name) for kind, name in uses(pod) if (kind, namespace, name) in kept}
+    if not used:
+        return body
+    content = [[kind, name, _content(kept[kind, namespace, name])] for kind, name in sorted(used)]
+    metadata = template.get("metadata") or {}
+    annotations = {**(metadata.get("annotations") or {}), ANNOTATION: canonical.digest(content, key)[:LENGTH]}
+    return {**body, "spec": {**spec, "template": {**template, "metadata": {**metadata, "annotations": annotations}}}}
+
+
+def _content(body: dict[str, Any]) -> list[Any]:
+    return [body.get("data"), body.get("stringData"), body.get("binaryData")]
+
+
+def uses(pod: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(kind, name) of every ConfigMap and Secret that a pod spec names, with repetitions."""
+    for containers in (pod.get("containers"), pod.get("initContainers")):
+        for container in _maps(containers):
+            for source in _maps(container.get("envFrom")):
+                yield from _named(source.get("configMapRef"), source.get("secretRef"))
+            for variable in _maps(container.get("env")):
+                if type(value := variable.get("valueFrom")) is dict:
+                    yield from _named(value.get("configMapKeyRef"), value.get("secretKeyRef"))
+    for volume in _maps(pod.get("volumes")):
+        yield from _named(volume.get("configMap"), volume.get("secret"), "secretName")
+        if type(projected := volume.get("projected")) is dict:
+            for source in _maps(projected.get("sources")):
+                yield from _named(source.get("configMap"), source.get("secret"))
+
+
+def _named(config_map: Any, secret: Any, field: str = "name") -> Iterator[tuple[str, str]]:
+    if type(config_map) is dict and type(name := config_map.get("name")) is str:
+        yield "ConfigMap", name
+    if type(secret) is dict and type(name := secret.get(field)) is str:
+        yield "Secret", name
+
+
+def _maps(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if type(item) is dict] if type(value) is list else []

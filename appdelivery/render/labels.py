@@ -1,0 +1,127 @@
+"""What the engine adds to an object: name, namespace, the label contract of OAM, labels and annotations of the Application.
+
+Labels and annotations that a definition writes stay; one that writes a contract label with another value is refused.
+"""
+
+from __future__ import annotations
+
+from appdelivery.errors import SpecError
+from appdelivery.model import marks
+from appdelivery.model.problem import Problem
+from appdelivery.render import facts as facts_
+from appdelivery.render import scope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from appdelivery.render.facts import Facts
+
+WORKLOAD_TYPE, TRAIT_TYPE, TRAIT_RESOURCE = "workload.oam.dev/type", "trait.oam.dev/type", "trait.oam.dev/resource"
+AUXILIARY = "AuxiliaryWorkload"
+
+
+def of_component(facts: Facts, component: str) -> dict[str, str]:
+    """The labels that every object of a component carries."""
+    return {
+        **facts.labels,
+        marks.NAME: facts.app.key.name,
+        marks.NAMESPACE: facts.app.key.namespace,
+        marks.COMPONENT: component,
+        marks.APP_REVISION: facts_.label_value(facts.base["appRevision"]),
+    }
+
+
+def of_workload(base: dict[str, str], type: str) -> dict[str, str]:
+    return {**base, marks.RESOURCE_TYPE: "WORKLOAD", WORKLOAD_TYPE: type}
+
+
+def of_output(base: dict[str, str], trait: str, output: str) -> dict[str, str]:
+    """trait is '' for the component's own outputs."""
+    return {
+        **base,
+        marks.RESOURCE_TYPE: "TRAIT",
+        TRAIT_TYPE: trait or AUXILIARY,
+        TRAIT_RESOURCE: output if len(output) <= 63 else facts_.label_value(output),
+    }
+
+
+def stamped(body: Any, labels: dict[str, str], facts: Facts, *, name: str, output: str) -> dict[str, Any]:
+    """A copy of the object with metadata completed; everything else is shared with it.
+
+    Keys as written, then added ones; but metadata that was not written at all follows the kind, where people look for it.
+    """
+    if type(body) is not dict or type(kind := body.get("kind")) is not str or type(body.get("apiVersion")) is not str:
+        raise _refused(f"output '{output}' is not a Kubernetes object with apiVersion and kind")
+    metadata = body.get("metadata")
+    namespaced = (body["apiVersion"].rpartition("/")[0], kind) not in scope.CLUSTER_SCOPED
+    if metadata is None:  # also: the definition wrote no metadata at all
+        full = (
+            {"name": name, "namespace": facts.namespace, "labels": labels}
+            if namespaced
+            else {"name": name, "labels": labels}
+        )
+        if facts.annotations:
+            full["annotations"] = facts.annotations
+        return {"apiVersion": None, "kind": None, "metadata": full, **{k: v for k, v in body.items() if k != "metadata"}}
+    if type(metadata) is not dict:
+        raise _refused(f"output '{output}': metadata is not a map")
+    full = {"name": name, "namespace": facts.namespace, **metadata} if namespaced else {"name": name, **metadata}
+    if not namespaced:
+        full.pop("namespace", None)
+    elif full["namespace"] is None:
+        full["namespace"] = facts.namespace
+    if type(full["name"]) is not str or not full["name"]:
+        raise _refused(f"output '{output}': metadata.name is not a text")
+    written = metadata.get("labels")
+    full["labels"] = labels if not written else _joined(written, labels, output)
+    if (written := metadata.get("annotations")) or facts.annotations:
+        full["annotations"] = {**(written or {}), **{k: v for k, v in facts.annotations.items() if k not in (written or {})}}
+    elif written is not None:
+        del full["annotations"]
+    return {**body, "metadata": full}
+
+
+def _joined(written: Any, labels: dict[str, str], output: str) -> dict[str, str]:
+    if type(written) is not dict:
+        raise _refused(f"output '{output}': metadata.labels is not a map")
+    for key, value in labels.items():
+        if key in written and written[key] != value and key in CONTRACT:
+            raise _refused(
+                f"output '{output}' sets the label {key} to {written[key]!r}; it is the engine's and must be {value!r}"
+            )
+    return {**written, **{key: value for key, value in labels.items() if key not in written}}
+
+
+CONTRACT = frozenset(
+    (
+        marks.NAME, marks.NAMESPACE, marks.COMPONENT, marks.APP_REVISION, marks.RESOURCE_TYPE,
+        WORKLOAD_TYPE, TRAIT_TYPE, TRAIT_RESOURCE,
+    )
+)  # fmt: skip
+
+
+def kept(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Refuses a patch that changed or removed a label of the contract, or the name or namespace of an object."""
+    was, now = before["metadata"], after.get("metadata")
+    if now is was:
+        return
+    if type(now) is not dict or now.get("name") != was["name"] or now.get("namespace") != was.get("namespace"):
+        raise _refused("a patch cannot change the name or namespace of an object")
+    old, new = was["labels"], now.get("labels") or {}
+    if new is old:
+        return
+    for key, value in old.items():
+        if key in CONTRACT and new.get(key) != value:
+            raise _refused(f"a patch cannot change the label {key}: it is the engine's")
+
+
+def tidy(body: dict[str, Any]) -> dict[str, Any]:
+    """Without an empty annotations map that a patch left behind."""
+    if body["metadata"].get("annotations") == {}:
+        return {**body, "metadata": {k: v for k, v in body["metadata"].items() if k != "annotations"}}
+    return body
+
+
+def _refused(message: str) -> SpecError:
+    return SpecError([Problem(message, code="render.object")])

@@ -1,0 +1,91 @@
+"""Properties against their schema: check, defaults, secrets; messages with places in the user's document.
+
+Leaves that hold an expression are valid to the schema until they are resolved; then the properties are checked again.
+"""
+
+from __future__ import annotations
+
+from appdelivery.errors import Bug, SpecError
+from appdelivery.language import inline, schema, secrets
+from appdelivery.model.problem import Problem, dotted
+from appdelivery.model.record import changed
+from appdelivery.render import places, work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from appdelivery.model.application import Application
+    from appdelivery.model.problem import Path
+    from appdelivery.render.facts import Facts
+    from appdelivery.render.work import Part, Work
+
+UNKNOWN = "parameters.unknown"
+
+
+def fill(of: Work, facts: Facts) -> None:
+    """Fills part.parameters of every part; SpecError with everything that is wrong in any of them."""
+    problems: list[Problem] = []
+    for part in of.parts:
+        try:
+            part.parameters = part.definition.code.check(part.properties)
+        except schema.Refusal:
+            problems += _refused(of, part, facts)
+        if '"$' in of.written and not problems:
+            problems += _secrets(of, part, facts)
+        if "$${" in of.written:
+            part.parameters = inline.unescape(part.parameters)
+        if part.waiting:
+            part.parameters = places.replaced(part.parameters, part.waiting)
+    work.stop(problems)
+
+
+def _secrets(of: Work, part: Part, facts: Facts) -> list[Problem]:
+    """Named secrets become references; their name is where they stand, so that it never changes with a render."""
+    prefix = of.component.name if part.trait is None else f"{of.component.name}/{part.trait.name or part.definition.name}"
+    try:
+        part.parameters = secrets.settle(part.parameters, owner=str(facts.app.key), path_prefix=prefix)
+    except SpecError as error:
+        return [_placed(part, p, facts) for p in error.problems]
+    return []
+
+
+def _refused(of: Work, part: Part, facts: Facts) -> list[Problem]:
+    """Why the schema refuses; with --lenient unknown properties are left out, if that is all."""
+    found = part.definition.code.explain(part.properties)
+    if not found:
+        raise Bug(f"check properties of {part.definition.name}: refused without a reason")
+    unknown = [p for p in found if p.code == UNKNOWN]
+    if facts.context.lenient and unknown:
+        rest = part.properties
+        for problem in reversed(unknown):
+            rest = places.drop(rest, problem.path)
+        of.warnings += [changed(_placed(part, p, facts), level="warning") for p in unknown]
+        part.properties = rest
+        try:
+            part.parameters = part.definition.code.check(rest)
+        except schema.Refusal:
+            found = part.definition.code.explain(rest)
+        else:
+            return []
+    return [_placed(part, p, facts) for p in found]
+
+
+def _placed(part: Part, found: Problem, facts: Facts) -> Problem:
+    """components[api].properties.ports[1].port: ..., at its place in the document."""
+    path = (*part.path, *found.path)
+    hint = found.hint
+    if any(leaf.path == found.path[: len(leaf.path)] for leaf in part.leaves):
+        hint = hint or "the value comes from an expression; '| string', '| int' convert it"
+    placed = work.at(facts.app, changed(found, hint=hint), part.path)
+    return changed(placed, message=f"{shown(facts.app, path)}: {found.message}")
+
+
+def shown(app: Application, path: Path) -> str:
+    """A path as messages name it: from spec on, components and policies by name."""
+    steps = list(path[1:] if path[:1] == ("spec",) else path)
+    if steps[:1] == ["components"] and len(steps) > 1 and isinstance(steps[1], int) and steps[1] < len(app.components):
+        return "".join([f"components[{app.components[steps[1]].name}]", *_rest(tuple(steps[2:]))])
+    return dotted(tuple(steps))
+
+
+def _rest(path: Path) -> list[str]:
+    return [f".{dotted(path)}"] if path and isinstance(path[0], str) else [dotted(path)]

@@ -1,0 +1,130 @@
+"""`render`: an Application, its definitions and a context become manifests.
+
+Pure: equal inputs give byte-equal output on every computer; no clock, no randomness, no environment, file or cluster.
+Problems of one phase come together.  Called by platform; definitions come as a function, usually `Catalog.resolve`.
+"""
+
+from __future__ import annotations
+
+from appdelivery.errors import SpecError
+from appdelivery.model.manifest import AppliedTrait, Manifest, Origin, Rendered, RenderedComponent
+from appdelivery.model.problem import Problem
+from appdelivery.model.refs import Ref
+from appdelivery.render import bounds, component, config, dataflow, facts, fold, hashing, properties, scope, traits, work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from appdelivery.model.application import Application
+    from appdelivery.render.facts import Facts
+    from appdelivery.render.work import Object, Resolve, Work
+
+ClusterVersion = facts.ClusterVersion
+RenderContext = facts.RenderContext
+DEFAULT = RenderContext()
+
+
+def render(app: Application, definitions: Resolve, context: RenderContext = DEFAULT) -> Rendered:
+    """Manifests of every component in declared order; SpecError with all problems of the first phase that has any."""
+    known = facts.of(app, context)
+    works = work.open_all(app, definitions)
+    traits.own(works, known)
+    for of in works:
+        hashing.write(of, known)
+    ordered = dataflow.connect(works, known)
+    _each(works, lambda of: _check(of, known))
+    by_name = {of.component.name: of for of in works}
+    _each(ordered, lambda of: _make(of, by_name, known))
+    config.stamp(works, known)
+    return _rendered(works, known)
+
+
+def _check(of: Work, known: Facts) -> None:
+    """The schema of every part, and the component's own rules where no value is missing."""
+    properties.fill(of, known)
+    if not any(part.leaves for part in of.parts):
+        _begin(of, of.digest, known)
+        work.stop(component.checks(of, of.parts[0], of.context, known))
+
+
+def _make(of: Work, works: dict[str, Work], known: Facts) -> None:
+    if any(part.leaves for part in of.parts):
+        dataflow.settle(of, works, known)
+        properties.fill(of, known)
+        _begin(of, hashing.resolved(of, known), known)
+        work.stop(component.checks(of, of.parts[0], of.context, known))
+    component.make(of, known)
+    if len(of.parts) > 1:
+        traits.run(of, known)
+    fold.objects(of)
+
+
+def _begin(of: Work, digest: str, known: Facts) -> None:
+    of.digest = digest
+    of.revision = f"{of.component.name}-v{known.context.component_revisions(of.component.name, digest)}"
+    of.context = component.context(of, known)
+
+
+def _each(works: Sequence[Work], step: Callable[[Work], None]) -> None:
+    """One phase over all components; those that wait for a failed one are left out, their problems would be its echo."""
+    problems: list[Problem] = []
+    failed: set[str] = set()
+    for of in works:
+        if failed and not failed.isdisjoint(of.depends_on):
+            failed.add(of.component.name)
+            continue
+        try:
+            step(of)
+        except SpecError as error:
+            problems.extend(error.problems)
+            failed.add(of.component.name)
+    work.stop(problems)
+
+
+def _rendered(works: Sequence[Work], known: Facts) -> Rendered:
+    components = tuple([_component(of) for of in works])
+    objects = sum([len(made.manifests) for made in components])
+    if objects > bounds.OBJECTS:
+        message = f"the application renders {objects:,} objects, at most {bounds.OBJECTS:,} are possible"
+        hint = "split it into several applications; setting limits.objects"
+        raise SpecError([work.at(known.app, Problem(message, code="render.limit", hint=hint))])
+    used = {
+        (p.definition.kind, f"{p.definition.name}@{p.definition.version}", p.definition.hash)
+        for of in works
+        for p in of.parts
+    }
+    return Rendered(
+        app=known.app.key,
+        key=hashing.key(works, known),
+        components=components,
+        definitions=tuple(sorted(used)),
+        warnings=tuple([w for of in works for w in of.warnings]),
+    )
+
+
+def _component(of: Work) -> RenderedComponent:
+    first, *others = of.parts
+    return RenderedComponent(
+        name=of.component.name,
+        type=of.component.type,
+        manifests=tuple([_manifest(of, made) for made in of.objects]),
+        depends_on=of.depends_on,
+        revision=of.revision,
+        hash=of.digest,
+        waits_for=tuple(of.waits_for),
+        definition=f"{first.definition.name}@{first.definition.version}",
+        parameters=first.parameters,
+        context=of.context,
+        traits=tuple([AppliedTrait(p.definition.name, p.definition.version, p.label, p.parameters) for p in others]),
+    )
+
+
+def _manifest(of: Work, made: Object) -> Manifest:
+    body = made.body
+    metadata = body["metadata"]
+    group, _, version = body["apiVersion"].rpartition("/")
+    kind = body["kind"]
+    namespace = "" if (group, kind) in scope.CLUSTER_SCOPED else metadata.get("namespace", "")
+    ref = Ref(group, version, kind, namespace, metadata["name"])
+    return Manifest(ref, body, Origin(of.component.name, made.trait, made.output), made.stage, made is of.objects[0])

@@ -1,0 +1,138 @@
+"""`Work`: what is known of one component while it is rendered, filled step by step by the modules of this room.
+
+Values are plain and private to one call of `render`; what leaves the room is made of them at the end.
+"""
+
+from __future__ import annotations
+
+from appdelivery import errors
+from appdelivery.model import problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from appdelivery.model.application import Application, Component, Trait
+    from appdelivery.model.definition import Definition
+    from appdelivery.model.manifest import Reference
+    from appdelivery.model.problem import Path, Problem
+
+    Resolve = Callable[[str, str], Definition]  # (kind, type as written)
+
+COMPONENT, TRAIT = "ComponentDefinition", "TraitDefinition"
+
+
+class Object:
+    """An object that is still being patched.  body is replaced, never changed in place."""
+
+    __slots__ = ("body", "output", "patched", "stage", "trait")
+
+    def __init__(self, body: dict[str, Any], output: str, trait: str, stage: str) -> None:
+        self.body = body
+        self.output = output
+        self.trait = trait
+        self.stage = stage
+        self.patched = False
+
+
+class Part:
+    """A component's own properties, or those of one of its traits."""
+
+    __slots__ = ("definition", "leaves", "parameters", "path", "properties", "trait", "waiting")
+
+    def __init__(self, definition: Definition, properties: dict[str, Any], path: Path, trait: Trait | None) -> None:
+        self.definition = definition
+        self.properties = properties
+        self.path = path  # of the properties, in the document
+        self.trait = trait
+        self.parameters: Any = None  # checked and filled
+        self.leaves: tuple[Any, ...] = ()  # dataflow.Leaf: places that take their value from elsewhere
+        self.waiting: dict[str, str] = {}  # text of a leaf to the placeholder that stands for it
+
+    @property
+    def label(self) -> str:
+        """How messages name a trait: by its type, and by its name where it has one."""
+        if self.trait is None:
+            return self.definition.name
+        return f"{self.definition.name} ({self.trait.name})" if self.trait.name else self.definition.name
+
+
+class Work:
+    """One component.  parts[0] is its own, the others are its traits in declared order."""
+
+    __slots__ = (
+        "as_written",
+        "component",
+        "contested",
+        "context",
+        "depends_on",
+        "digest",
+        "objects",
+        "owned",
+        "parts",
+        "reads",
+        "revision",
+        "waits_for",
+        "warnings",
+        "written",
+    )  # fmt: skip
+
+    def __init__(self, component: Component, parts: list[Part]) -> None:
+        self.component = component
+        self.parts = parts
+        self.owned: dict[str, str] = {}  # field path to the trait that owns it
+        self.contested: frozenset[str] = frozenset()  # owned by several traits, which only --lenient lets through
+        self.written = ""  # canonical text of everything written for this component
+        self.reads: dict[str, Any] = {}  # context values that its definitions read
+        self.as_written = ""  # hash of everything the document says about the component
+        self.digest = ""  # the same after values of other components were put in
+        self.revision = ""
+        self.context: dict[str, Any] = {}
+        self.depends_on: tuple[str, ...] = component.depends_on
+        self.waits_for: list[Reference] = []
+        self.objects: list[Object] = []
+        self.warnings: list[Problem] = []
+
+    @property
+    def workload(self) -> Object:
+        return self.objects[0]
+
+
+def open_all(app: Application, definitions: Resolve) -> list[Work]:
+    """Every component with its definitions; SpecError with all unknown types."""
+    works: list[Work] = []
+    problems: list[Problem] = []
+    known: dict[tuple[str, str], Definition] = {}
+
+    def find(kind: str, type: str, path: Path) -> Definition | None:
+        found = known.get((kind, type))
+        if found is None:
+            try:
+                found = known[kind, type] = definitions(kind, type)
+            except errors.SpecError as error:
+                problems.extend([at(app, p, (*path, "type")) if not p.file else p for p in error.problems])
+        return found
+
+    for component in app.components:
+        definition = find(COMPONENT, component.type, component.path)
+        traits = [(trait, find(TRAIT, trait.type, trait.path)) for trait in component.traits]
+        if definition is not None and not problems:
+            parts = [Part(definition, component.properties, (*component.path, "properties"), None)]
+            parts += [Part(d, t.properties, (*t.path, "properties"), t) for t, d in traits if d is not None]
+            works.append(Work(component, parts))
+    stop(problems)
+    return works
+
+
+def at(app: Application, found: Problem, path: Path = ()) -> Problem:
+    """The problem, placed in the application's document; `path` goes before the problem's own."""
+    from appdelivery.model.record import changed
+
+    return changed(found, file=app.file, document=app.index, path=(*path, *found.path))
+
+
+def stop(problems: Sequence[Problem]) -> None:
+    """Ends a phase that found problems."""
+    if any(p.level == "error" for p in problems):
+        raise errors.SpecError(problems[: problem.LIMIT])
