@@ -7,7 +7,6 @@ from appdelivery.language.problems import Wrong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from appdelivery.language.frames import Spot
@@ -33,7 +32,7 @@ def note(name: str, steps: list[Any], spot: Spot) -> None:
             spot.frame.unit.reads.add(constant[0])
 
 
-def walk(name: str, base: Value, steps: list[Any], spot: Spot, compute: Callable[[Any], Value]) -> Value:
+def walk(name: str, base: Value, steps: list[Any], spot: Spot) -> Value:
     """The value at the end of the steps; soft: what is missing is null."""
     code, shape = base
     soft = spot.soft or spot.frame.live
@@ -41,15 +40,15 @@ def walk(name: str, base: Value, steps: list[Any], spot: Spot, compute: Callable
     shown = name or "the value"
     for step in steps:
         if type(step).__name__ == "Slice":
-            code, shape = _cut((_softly(code, waiting, spot), shape), step, spot, compute)
+            code, shape = _cut((_softly(code, waiting, spot), shape), step, spot)
             waiting = []
             continue
         found, sure = _found(shown, shape, step)
         if soft:
-            waiting.append(_key(step, spot, compute))
+            waiting.append(_key(step, spot))
             shape = found if sure and not shape.null else shapes.optional(found)
         else:
-            code, shape = _strict((code, shape), step, (found, sure), spot, compute)
+            code, shape = _strict((code, shape), step, (found, sure), spot)
         shown = f"{shown}.{step}" if type(step) is str else f"{shown}[{step if type(step) is int else '...'}]"
     return _softly(code, waiting, spot), shape
 
@@ -58,8 +57,8 @@ def _softly(code: Any, waiting: list[Any], spot: Spot) -> Any:
     return spot.w.call("soft", code, *waiting) if waiting else code
 
 
-def _key(step: Any, spot: Spot, compute: Callable[[Any], Value]) -> Any:
-    return spot.w.constant(step) if type(step) in (str, int) else compute(step)[0]
+def _key(step: Any, spot: Spot) -> Any:
+    return spot.w.constant(step) if type(step) in (str, int) else spot.value(step)[0]
 
 
 def _found(shown: str, shape: Shape, step: Any) -> tuple[Shape, bool]:
@@ -78,28 +77,28 @@ def _found(shown: str, shape: Shape, step: Any) -> tuple[Shape, bool]:
     return (shapes.entries(shape) if shape.kinds == shapes.MAP else shapes.ANY), False
 
 
-def _strict(base: Value, step: Any, known: tuple[Shape, bool], spot: Spot, compute: Callable[[Any], Value]) -> Value:
+def _strict(base: Value, step: Any, known: tuple[Shape, bool], spot: Spot) -> Value:
     """A plain subscript or lookup where the value is surely a map: only a null or a missing key can go wrong then,
     and both are recognised by Python's own exceptions."""
     code, shape = base
     found, sure = known
     w = spot.w
     if type(step) is not str:
-        return w.call("item", code, _key(step, spot, compute)), found
+        return w.call("item", code, _key(step, spot)), found
     certain = shape.kinds == shapes.MAP
     if shapes.declared(shape, step) and not sure:
         return w.call("get" if certain else "optional", code, w.constant(step)), shapes.optional(found)
     return (w.subscript(code, step) if certain else w.call("member", code, w.constant(step))), found
 
 
-def _cut(base: Value, node: Any, spot: Spot, compute: Callable[[Any], Value]) -> Value:
+def _cut(base: Value, node: Any, spot: Spot) -> Value:
     code, shape = base
     if node.step is not None:
         raise Wrong("expression.forbidden", "a slice has two parts: [a:b]")
     if shape.secret:
         raise Wrong("expression.forbidden", "a secret value cannot be cut; it may only be a whole value")
     w = spot.w
-    ends = [w.constant(None) if end is None else compute(end)[0] for end in (node.start, node.stop)]
+    ends = [w.constant(None) if end is None else spot.value(end)[0] for end in (node.start, node.stop)]
     return w.call("cut", w.name("b"), code, *ends), shapes.given(shape)
 
 

@@ -73,7 +73,7 @@ def _entry(data: bytes, path: str, tag: str) -> Compiled | None:
     if crc32(body).to_bytes(4, "big") != data[:4]:
         return None
     (general, own, shared), fields = marshal.loads(body)  # noqa: S302 - from a private folder of ours, see above
-    if general != _key(tag) or own != _facts(path) or any([facts != _facts(facts[0]) for facts in shared]):
+    if general != _key(tag) or own != _facts(path) or any(facts != _facts(facts[0]) for facts in shared):
         return None
     return module.Compiled(*fields)
 

@@ -19,11 +19,11 @@ KEYS = ("must", "at", "message", "level")
 LEVELS = ("error", "warning")
 
 
-def section(key: Scalar, node: Node, spot: Spot) -> Any:
+def section(_: Scalar, node: Node, spot: Spot) -> Any:
     """Python for a list of (path, message, level) of the checks that fail."""
     w = spot.w
     failed = w.fresh()
-    spot.out.append(w.assign(failed, w.list([])))
+    spot.out.append(w.assign(failed, w.sequence([])))
     for index, item in enumerate(node.items if isinstance(node, Sequence) else [node]):
         here = spot.under(index)
         if not isinstance(item, Mapping):

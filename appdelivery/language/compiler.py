@@ -15,7 +15,8 @@ from appdelivery.model import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import collections.abc as abc
+    from collections.abc import Mapping as AnyMapping
+    from collections.abc import Sequence as AnySequence
     from typing import Any
 
     from appdelivery.language.frames import Unit
@@ -34,7 +35,7 @@ RESERVED = frozenset(("parameters", "context", "output", "outputs", "components"
 
 
 def compiled(
-    data: bytes, file: str, *, shared: Shared, layouts: abc.Mapping[str, Layout], actions: frozenset[str] | None
+    data: bytes, file: str, *, shared: Shared, layouts: AnyMapping[str, Layout], actions: frozenset[str] | None
 ) -> Compiled:
     unit = frames.Unit()
     root = _document(data, file, unit)
@@ -45,7 +46,7 @@ def compiled(
     parts = _includes(found, shared, unit)
     types = _lets_and_types(found, parts, unit)
     _action(found, actions, unit)
-    closed = _closed(found, types, parts, unit)
+    closed = _closed(found, types, unit)
     functions, arguments = _functions(found, layout, shapes.of(closed), unit)
     unit.problems.stop_if_any()
     head = {n: nodes.to_plain(node) for n, (_, node) in found.items() if n in COMMON or layout.sections[n].kind == "plain"}
@@ -87,13 +88,13 @@ def _document(data: bytes, file: str, unit: Unit) -> Mapping:
 
 
 def _span(node: Node, file: int = 0, path: tuple[str | int, ...] = ()) -> Span:
-    return Span(file, node.line, node.column, node.end_line, node.end_column, path)
+    return Span(file, (node.line, node.column), (node.end_line, node.end_column), path)
 
 
 # --- sections ---
 
 
-def _layout(root: Mapping, found: dict[str, Pair], layouts: abc.Mapping[str, Layout], unit: Unit) -> Layout:
+def _layout(root: Mapping, found: dict[str, Pair], layouts: AnyMapping[str, Layout], unit: Unit) -> Layout:
     """Without a known kind nothing else can be said."""
     kind = found.get("kind")
     if kind is None:
@@ -126,7 +127,7 @@ def _sections(root: Mapping, found: dict[str, Pair], layout: Layout, unit: Unit)
             unit.problems.add(Wrong("definition.section", f"the definition needs {listed}"), _span(root))
 
 
-def _entries(node: Node) -> abc.Sequence[Any]:
+def _entries(node: Node) -> AnySequence[Any]:
     return node.pairs if isinstance(node, Mapping) else node.items if isinstance(node, Sequence) else ()
 
 
@@ -192,9 +193,9 @@ def _part(data: bytes, file: str, unit: Unit) -> dict[str, Node]:
 
 def _lets_and_types(
     found: dict[str, Pair], parts: list[tuple[str, int, dict[str, Node]]], unit: Unit
-) -> dict[str, tuple[int, Node]]:
+) -> dict[str | int, tuple[int, Node]]:
     """Registers the lets; gives the types with the file they come from.  The definition's own win."""
-    types: dict[str, tuple[int, Node]] = {}
+    types: dict[str | int, tuple[int, Node]] = {}
     origin: dict[tuple[str, str], str] = {}
     own = {name: found[name][1] for name in ("types", "let") if name in found}
     for name, file, given in (*parts, ("", 0, own)):
@@ -234,8 +235,7 @@ def _let(key: Scalar, node: Node, file: int, order: int, unit: Unit) -> None:
 
 def _closed(
     found: dict[str, Pair],
-    types: dict[str, tuple[int, Node]],
-    parts: list[tuple[str, int, dict[str, Node]]],
+    types: dict[str | int, tuple[int, Node]],
     unit: Unit,
 ) -> dict[str, Any]:
     node = found["parameters"][1] if "parameters" in found else None
@@ -245,15 +245,12 @@ def _closed(
         unit.problems.add(Wrong("definition.schema", "parameters is a JSON Schema: a map"), _span(node))
         return {}
     try:
-        return schema.close(given, {name: nodes.to_plain(value) for name, (_, value) in types.items()})
+        return schema.close(given, {str(name): nodes.to_plain(value) for name, (_, value) in types.items()})
     except schema.SchemaRefused as refused:
         for finding in refused.findings:
-            file, start = 0, node
-            path = finding.path
-            if path[:1] == ("types",) and len(path) > 1 and path[1] in types:
-                file, start = types[str(path[1])]
-                path = path[2:]
-            else:
+            file, start, path = 0, node, finding.path[1:]
+            if finding.path[0] == "types" and path and path[0] in types:
+                file, start = types[path[0]]
                 path = path[1:]
             place = _place(start, path, at_key=finding.at_key) or found.get("parameters", found["kind"])[1]
             unit.problems.add(Wrong(finding.code, finding.message, finding.hint), _span(place, file, finding.path))

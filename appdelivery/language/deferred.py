@@ -6,7 +6,7 @@ Whoever evaluates them later compiles them again; what is wrong with them must b
 from __future__ import annotations
 
 from appdelivery import errors
-from appdelivery.language import inline
+from appdelivery.language import grammar, inline
 from appdelivery.model.record import changed
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ def problems(schema: Any, value: Any, path: Path = ()) -> list[Problem]:
 def _string(schema: dict[str, Any], text: str, path: Path) -> list[Problem]:
     names = frozenset(schema["x-deferred"])
     try:
-        if inline.grammar.live(text):
+        if grammar.live(text):
             inline.compile(text, names, mode="live")
         elif schema.get("format") == "expression":
             inline.bare(text, names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 
-from appdelivery.language import access, filters, frames, grammar, problems, shapes
+from appdelivery.language import access, calls, frames, grammar, problems, shapes
 from appdelivery.language.problems import Wrong
 
 TYPE_CHECKING = False
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from appdelivery.language.filters import Callee
     from appdelivery.language.frames import Spot
     from appdelivery.language.shapes import Shape
 
@@ -85,7 +84,7 @@ def _path(node: Any, spot: Spot) -> Value:
     steps.reverse()
     if type(node).__name__ == "Name":
         return _steps(node.name, None, steps, spot)
-    return _steps("", value(node, spot), steps, spot)
+    return _steps("", spot.value(node), steps, spot)
 
 
 def _step(node: Any) -> Any:
@@ -100,7 +99,7 @@ def _steps(name: str, base: Value | None, steps: list[Any], spot: Spot) -> Value
     if base is None:
         base = named(name, spot)
         access.note(name, steps, spot)
-    return access.walk(name, base, steps, spot, lambda n: value(n, spot))
+    return access.walk(name, base, steps, spot)
 
 
 def named(name: str, spot: Spot) -> Value:
@@ -119,51 +118,51 @@ def named(name: str, spot: Spot) -> Value:
 
 
 def _choice(node: Any, spot: Spot) -> Value:
-    test, _ = value(node.test, spot)
-    yes, one = value(node.expr1, spot)
-    no, two = (spot.w.constant(None), shapes.NULL) if node.expr2 is None else value(node.expr2, spot)
+    test, _ = spot.value(node.test)
+    yes, one = spot.value(node.expr1)
+    no, two = (spot.w.constant(None), shapes.NULL) if node.expr2 is None else spot.value(node.expr2)
     return spot.w.choice(test, yes, no), shapes.either(one, two)
 
 
 def _or(node: Any, spot: Spot) -> Value:
-    left, one = value(node.left, spot)
-    right, two = value(node.right, spot)
+    left, one = spot.value(node.left)
+    right, two = spot.value(node.right)
     return spot.w.either(left, right), shapes.either(shapes.given(one), two)
 
 
 def _and(node: Any, spot: Spot) -> Value:
-    left, one = value(node.left, spot)
-    right, two = value(node.right, spot)
+    left, one = spot.value(node.left)
+    right, two = spot.value(node.right)
     return spot.w.both(left, right), shapes.either(one, two)
 
 
 def _not(node: Any, spot: Spot) -> Value:
-    return spot.w.negation(value(node.node, spot)[0]), shapes.BOOLEAN
+    return spot.w.negation(spot.value(node.node)[0]), shapes.BOOLEAN
 
 
 def _negative(node: Any, spot: Spot) -> Value:
-    given, shape = value(node.node, spot)
-    public("'-'", shape)
+    given, shape = spot.value(node.node)
+    spot.public("'-'", shape)
     return spot.w.call("negate", given), shapes.NUMBER
 
 
 def _arithmetic(node: Any, spot: Spot) -> Value:
     kind = type(node).__name__
-    left, one = value(node.left, spot)
-    right, two = value(node.right, spot)
+    left, one = spot.value(node.left)
+    right, two = spot.value(node.right)
     for shape in (one, two):
-        public(f"'{SIGNS[kind]}'", shape)
+        spot.public(f"'{SIGNS[kind]}'", shape)
         if shape.kinds and "number" not in shape.kinds:
             raise Wrong("expression.forbidden", f"'{SIGNS[kind]}' needs two numbers, not {shapes.kind_word(shape)}")
     return spot.w.call(ARITHMETIC[kind], left, right), shapes.NUMBER
 
 
 def _add(node: Any, spot: Spot) -> Value:
-    left, one = value(node.left, spot)
-    right, two = value(node.right, spot)
+    left, one = spot.value(node.left)
+    right, two = spot.value(node.right)
     for shape in (one, two):
-        public("'+'", shape)
-    return spot.w.call("add", budget(spot), left, right), _sum(one, two)
+        spot.public("'+'", shape)
+    return spot.w.call("add", spot.budget(), left, right), _sum(one, two)
 
 
 def _sum(one: Shape, two: Shape) -> Shape:
@@ -179,20 +178,10 @@ def _sum(one: Shape, two: Shape) -> Shape:
 def _concat(node: Any, spot: Spot) -> Value:
     parts = []
     for each in node.nodes:
-        part, shape = value(each, spot)
-        public("'~'", shape)
+        part, shape = spot.value(each)
+        spot.public("'~'", shape)
         parts.append(part)
-    return spot.w.call("text", budget(spot), *parts), shapes.STRING
-
-
-def public(what: str, shape: Shape) -> None:
-    """A secret may only be a whole value."""
-    if shape.secret:
-        raise Wrong("expression.forbidden", f"{what} cannot use a secret value; it may only be a whole value")
-
-
-def budget(spot: Spot) -> Any:
-    return spot.w.name("b")
+    return spot.w.call("text", spot.budget(), *parts), shapes.STRING
 
 
 # --- comparison ---
@@ -200,9 +189,9 @@ def budget(spot: Spot) -> Any:
 
 def _compare(node: Any, spot: Spot) -> Value:
     left, tests = node.expr, []
-    current = value(left, spot)
+    current = spot.value(left)
     for index, operand in enumerate(node.ops):
-        after = value(operand.expr, spot)
+        after = spot.value(operand.expr)
         again = None
         if index + 1 < len(node.ops):  # a < b < c computes b once
             variable = spot.w.fresh()
@@ -221,10 +210,10 @@ def _test(op: str, left: Value, right: Value, spot: Spot) -> Any:
         for this, other in ((left, right), (right, left)):
             if type(other[0]) is ast.Constant and other[0].value is None:
                 return w.is_null(this[0]) if op == "eq" else w.is_given(this[0])
-    public("a comparison", left[1])
-    public("a comparison", right[1])
+    spot.public("a comparison", left[1])
+    spot.public("a comparison", right[1])
     if op in ("in", "notin"):
-        found = w.call("contains", budget(spot), left[0], right[0])
+        found = w.call("contains", spot.budget(), left[0], right[0])
         return found if op == "in" else w.negation(found)
     if op in ("eq", "ne"):
         return _equality(op, left, right, spot)
@@ -239,23 +228,23 @@ def _equality(op: str, left: Value, right: Value, spot: Spot) -> Any:
     if literal and not hidden:
         return spot.w.compare(left[0], ast.Eq() if op == "eq" else ast.NotEq(), right[0])
     helper = "equal" if op == "eq" else "unequal"
-    return spot.w.call(f"live_{helper}" if spot.frame.live else helper, budget(spot), left[0], right[0])
+    return spot.w.call(f"live_{helper}" if spot.frame.live else helper, spot.budget(), left[0], right[0])
 
 
 # --- literals ---
 
 
 def _list(node: Any, spot: Spot) -> Value:
-    parts = [value(each, spot) for each in node.items]
+    parts = [spot.value(each) for each in node.items]
     item = shapes.NEVER
     for _, shape in parts:
         item = shapes.either(item, shape)
-    return spot.w.list([part for part, _ in parts]), shapes.list_of(item)
+    return spot.w.sequence([part for part, _ in parts]), shapes.list_of(item)
 
 
 def _map(node: Any, spot: Spot) -> Value:
-    keys = [value(pair.key, spot) for pair in node.items]
-    values = [value(pair.value, spot) for pair in node.items]
+    keys = [spot.value(pair.key) for pair in node.items]
+    values = [spot.value(pair.value) for pair in node.items]
     constant = [key.value if type(key) is ast.Constant else None for key, _ in keys]
     if all(type(key) is str for key in constant):
         if len(set(constant)) < len(constant):
@@ -264,188 +253,6 @@ def _map(node: Any, spot: Spot) -> Value:
         return spot.w.map([k for k, _ in keys], [v for v, _ in values]), shapes.map_of(fields, fields)
     mixed = [code for key, one in zip(keys, values, strict=True) for code in (key[0], one[0])]
     return spot.w.call("pairs", *mixed), shapes.ANY_MAP
-
-
-# --- filters, tests, functions, methods ---
-
-
-def _filter(node: Any, spot: Spot) -> Value:
-    if node.name in ("default", "d"):
-        return _default(node, spot)
-    callee = filters.FILTERS.get(node.name)
-    if callee is None:
-        raise problems.unknown("expression.function", "unknown filter", node.name, [*filters.FILTERS, "default"])
-    given = value(node.node, spot)
-    return _called(f"f_{node.name}", node.name, callee, given, node, spot)
-
-
-def _default(node: Any, spot: Spot) -> Value:
-    if len(node.args) != 1 or node.kwargs or node.dyn_args or node.dyn_kwargs:
-        raise Wrong("expression.function", "'default' takes one value: a | default(b)")
-    left, one = value(node.node, spot.softly())
-    right, two = value(node.args[0], spot.softly(soft=False))
-    if not one.null:
-        return left, one
-    variable = spot.w.fresh()
-    test = spot.w.is_given(spot.w.keep(variable, left))
-    shape = shapes.either(shapes.given(one), two)
-    return spot.w.choice(test, spot.w.name(variable), right), shape
-
-
-def _function(node: Any, spot: Spot) -> Value:
-    target = type(node.node).__name__
-    if target == "Getattr":
-        return _method(node, spot)
-    if target != "Name":
-        raise Wrong("expression.function", "only functions and methods can be called")
-    callee = filters.FUNCTIONS.get(node.node.name)
-    if callee is None:
-        if node.node.name in ("super", "caller"):
-            raise Wrong("expression.forbidden", f"'{node.node.name}()' is not available")
-        raise problems.unknown("expression.function", "unknown function", node.node.name, filters.FUNCTIONS)
-    arguments = _arguments(node.node.name, callee, node, spot)
-    code = spot.w.call(f"g_{node.node.name}", budget(spot), *arguments)
-    if callee.gives == "enumerate":
-        item = shapes.element(value(node.args[0], spot)[1]) if node.args else shapes.ANY
-        return code, shapes.list_of(shapes.ANY_LIST, (shapes.NUMBER, item))
-    return code, shapes.NUMBERS
-
-
-def _method(node: Any, spot: Spot) -> Value:
-    name = node.node.attr
-    callee = filters.METHODS.get(name)
-    if callee is None:
-        close, hint = problems.suggestion(name, filters.METHODS)
-        raise Wrong("expression.function", f"method '.{name}()' is not available{close}", hint)
-    given = value(node.node.node, spot)
-    if callee.gives == "get" and len(node.args) in (1, 2) and not node.kwargs:
-        return _get(given, node, spot)
-    if given[1].kinds and not given[1].kinds & {"string" if name in STRING_METHODS else "map"}:
-        raise Wrong("expression.function", f"method '.{name}()' is not one of {shapes.kind_word(given[1])}")
-    return _called(f"m_{name}", f".{name}()", callee, given, node, spot)
-
-
-STRING_METHODS = ("lower", "upper", "strip", "split", "startswith", "endswith")
-
-
-def _get(given: Value, node: Any, spot: Spot) -> Value:
-    """m.get(key) is the access that never fails for a missing key; in live mode also not for a missing map."""
-    key, _ = value(node.args[0], spot)
-    found = shapes.ANY
-    if type(key) is ast.Constant and type(key.value) is str:
-        known = shapes.member(given[1], key.value)
-        if known is None:
-            raise access.no_property("the map", key.value, given[1])
-        found = shapes.optional(known[0])
-    helper, extra = ("soft", ()) if spot.soft or spot.frame.live else ("m_get", (budget(spot),))
-    code = spot.w.call(helper, *extra, given[0], key)
-    if len(node.args) == 1:
-        return code, found
-    other, shape = value(node.args[1], spot)
-    variable = spot.w.fresh()
-    test = spot.w.is_given(spot.w.keep(variable, code))
-    return spot.w.choice(test, spot.w.name(variable), other), shapes.either(shapes.given(found), shape)
-
-
-def _called(helper: str, name: str, callee: Callee, given: Value, node: Any, spot: Spot) -> Value:
-    arguments = _arguments(name, callee, node, spot)
-    if callee.gives not in SECRETS_PASS:
-        public(f"'{name}'", given[1])
-    code = spot.w.call(helper, budget(spot), given[0], *arguments)
-    return code, result(callee.gives, given[1], node, spot)
-
-
-SECRETS_PASS = ("encoded", "same", "item", "items", "values", "merge", "some", "flatten", "pluck", "keys")
-
-
-def _arguments(name: str, callee: Callee, node: Any, spot: Spot) -> list[Any]:
-    """Arguments in the order of the callee; keywords are put into their places."""
-    if node.dyn_args or node.dyn_kwargs:
-        raise Wrong("expression.forbidden", f"'*' and '**' arguments are not available: {name}")
-    known = callee.arguments
-    if len(node.args) > len(known) and not callee.many:
-        raise Wrong("expression.function", f"'{name}' takes {_takes(known)}, not {len(node.args)}")
-    code = [value(each, spot) for each in node.args]
-    for keyword in node.kwargs:
-        if keyword.key not in known[len(node.args) :]:
-            raise problems.unknown("expression.function", f"'{name}' has no argument", keyword.key, known)
-    by_name = {keyword.key: value(keyword.value, spot) for keyword in node.kwargs}
-    missing = [each for each in known[len(code) : callee.required] if each not in by_name]
-    if missing:
-        raise Wrong("expression.function", f"'{name}' needs the argument '{missing[0]}'")
-    for each in known[len(code) :]:
-        if not by_name:
-            break
-        code.append(by_name.pop(each, None) or (spot.w.constant(DEFAULTS.get((name, each))), shapes.NULL))
-    for _, shape in code:
-        if callee.gives != "merge":
-            public(f"'{name}'", shape)
-    return [each for each, _ in code]
-
-
-DEFAULTS = {("join", "sep"): "", ("round", "n"): 0, ("dnsname", "n"): 63, ("range", "step"): 1}
-
-
-def _takes(known: tuple[str, ...]) -> str:
-    return "no argument" if not known else f"at most {len(known)} ({', '.join(known)})"
-
-
-def _is(node: Any, spot: Spot) -> Value:
-    if node.name not in filters.TESTS:
-        raise problems.unknown("expression.function", "unknown test", node.name, filters.TESTS)
-    if node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
-        raise Wrong("expression.function", f"the test '{node.name}' takes no argument")
-    given, _ = value(node.node, spot.softly() if node.name == "defined" else spot)
-    if node.name == "none":
-        return spot.w.is_null(given), shapes.BOOLEAN
-    if node.name == "defined":
-        return spot.w.is_given(given), shapes.BOOLEAN
-    return spot.w.call(f"t_{node.name}", given), shapes.BOOLEAN
-
-
-def result(gives: str, given: Shape, node: Any, spot: Spot) -> Shape:
-    """Shape of what a filter or method makes of a value of a shape."""
-    if gives == "items":
-        pair = shapes.STRING, shapes.entries(given)
-        return shapes.list_of(shapes.ANY_LIST, pair)
-    if gives == "values":
-        return shapes.list_of(shapes.entries(given))
-    if gives == "same":
-        return shapes.given(given) if given.kinds == shapes.LIST else shapes.ANY_LIST
-    if gives == "item":
-        return shapes.optional(shapes.element(given)) if given.kinds == shapes.LIST else shapes.ANY
-    if gives == "pluck":
-        return shapes.list_of(_plucked(given, node))
-    if gives == "flatten":
-        inner = shapes.element(given)
-        return shapes.list_of(shapes.element(inner) if inner.kinds == shapes.LIST else shapes.ANY)
-    if gives == "encoded":
-        return shapes.Shape(shapes.STRING.kinds, null=False, secret=given.secret)
-    return RESULTS.get(gives) or (shapes.partial(given) if gives == "some" and given.kinds == shapes.MAP else shapes.ANY_MAP)
-
-
-RESULTS = {
-    "string": shapes.STRING,
-    "number": shapes.NUMBER,
-    "number?": shapes.MAYBE_NUMBER,
-    "boolean": shapes.BOOLEAN,
-    "strings": shapes.STRINGS,
-    "keys": shapes.STRINGS,
-    "numbers": shapes.NUMBERS,
-}
-
-
-def _plucked(given: Shape, node: Any) -> Shape:
-    key = node.args[0] if node.args else None
-    if type(key).__name__ != "Const" or type(key.value) is not str:
-        return shapes.ANY
-    shape = shapes.element(given)
-    for name in key.value.split("."):
-        found = shapes.member(shape, name)
-        if found is None:
-            raise access.no_property("the item", name, shape)
-        shape = shapes.optional(found[0])
-    return shape
 
 
 HANDLERS: dict[str, Callable[[Any, Spot], Value]] = {
@@ -465,7 +272,7 @@ HANDLERS: dict[str, Callable[[Any, Spot], Value]] = {
     "Compare": _compare,
     "List": _list,
     "Dict": _map,
-    "Filter": _filter,
-    "Call": _function,
-    "Test": _is,
+    "Filter": calls.filtered,
+    "Call": calls.function,
+    "Test": calls.test,
 }

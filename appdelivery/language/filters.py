@@ -92,8 +92,8 @@ def values(b: Budget, value: Any) -> list[Any]:
 def sort(b: Budget, value: Any, by: Any = None) -> list[Any]:
     given = _list(b, "sort", value)
     keyed = given if by is None else [_at(one, _text(b, "sort", by)) for one in given]
-    numeric = all([runtime.number(one) for one in keyed])
-    if not numeric and not all([type(one) is str for one in keyed]):
+    numeric = all(runtime.number(one) for one in keyed)
+    if not numeric and not all(type(one) is str for one in keyed):
         kinds = " and ".join(sorted({word(one) for one in keyed}))
         raise RenderError("render.type", f"'sort' orders all numbers or all strings, not {kinds}")
     order = sorted(range(len(given)), key=keyed.__getitem__)
@@ -151,11 +151,11 @@ def flatten(b: Budget, value: Any) -> list[Any]:
     return out
 
 
-def first(b: Budget, value: Any) -> Any:
+def first(_: Budget, value: Any) -> Any:
     return _ends("first", value, 0)
 
 
-def last(b: Budget, value: Any) -> Any:
+def last(_: Budget, value: Any) -> Any:
     return _ends("last", value, -1)
 
 
@@ -167,7 +167,7 @@ def _ends(name: str, value: Any, index: int) -> Any:
     return value[index] if value else None
 
 
-def length(b: Budget, value: Any) -> int:
+def length(_: Budget, value: Any) -> int:
     if value is None:
         return 0
     if type(value) not in (list, dict, str):
@@ -207,7 +207,7 @@ def total(b: Budget, value: Any) -> Any:
     return out
 
 
-def rounded(b: Budget, value: Any, n: Any = 0) -> Any:
+def rounded(_: Budget, value: Any, n: Any = 0) -> Any:
     if not runtime.number(value):
         raise _wrong("round", "a number", value)
     digits = _integer("round", n, -15, 15)
@@ -279,7 +279,7 @@ def indent(b: Budget, value: Any, n: Any, first: Any = False) -> str:
     return "\n".join(out)
 
 
-def integer(b: Budget, value: Any) -> int:
+def integer(_: Budget, value: Any) -> int:
     if type(value) is str:
         clean = value.strip()
         digits = clean[1:] if clean[:1] in ("-", "+") else clean
@@ -291,7 +291,7 @@ def integer(b: Budget, value: Any) -> int:
     return runtime.checked(int(value))  # type: ignore[no-any-return]
 
 
-def decimal(b: Budget, value: Any) -> float:
+def decimal(_: Budget, value: Any) -> float:
     if type(value) is str:
         try:
             if len(value) <= 40 and "_" not in value:
@@ -371,7 +371,7 @@ def dnsname(b: Budget, value: Any, n: Any = 63) -> str:
     return names.dnsname(_text(b, "dnsname", value), _integer("dnsname", n, 1, 253))
 
 
-def quantity_number(b: Budget, value: Any) -> Any:
+def quantity_number(_: Budget, value: Any) -> Any:
     try:
         return runtime.checked(quantity.number(value))
     except ValueError as wrong:
@@ -384,11 +384,11 @@ def _amount(name: str, value: Any) -> Any:
     return runtime.checked(value)
 
 
-def cpu(b: Budget, value: Any) -> str:
+def cpu(_: Budget, value: Any) -> str:
     return quantity.cpu(_amount("cpu", value))
 
 
-def memory(b: Budget, value: Any) -> str:
+def memory(_: Budget, value: Any) -> str:
     return quantity.memory(_amount("bytes", value))
 
 
@@ -459,7 +459,7 @@ def endswith(b: Budget, value: Any, end: Any) -> bool:
     return _text(b, "endswith", value).endswith(_text(b, "endswith", end))
 
 
-def get_key(b: Budget, value: Any, key: Any, default: Any = None) -> Any:
+def get_key(_: Budget, value: Any, key: Any, default: Any = None) -> Any:
     if type(value) is not dict:
         raise (
             RenderError("render.null", "a null value is used as a map")

@@ -107,7 +107,7 @@ class Frame:
         return self.done[name]
 
     def span(self, node: Node, path: Path = ()) -> Span:
-        return Span(self.file, node.line, node.column, node.end_line, node.end_column, path)
+        return Span(self.file, (node.line, node.column), (node.end_line, node.end_column), path)
 
     def report(self, wrong: Wrong, span: Span) -> None:
         self.unit.problems.add(wrong, span)
@@ -128,6 +128,20 @@ class Spot:
         self.path = path
         self.soft = soft
         self.w = frame.writer
+
+    def value(self, node: Any) -> tuple[Any, Shape]:
+        """Python and shape of an expression node."""
+        from appdelivery.language import expressions
+
+        return expressions.value(node, self)
+
+    def budget(self) -> Any:
+        return self.w.name("b")
+
+    def public(self, what: str, shape: Shape) -> None:
+        """A secret may only be a whole value."""
+        if shape.secret:
+            raise Wrong("expression.forbidden", f"{what} cannot use a secret value; it may only be a whole value")
 
     def under(self, *steps: str | int) -> Spot:
         return Spot(self.frame, self.scope, self.out, self.path + steps)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONGEST = 4096  # characters of one expression
 DEEPEST = 50  # brackets in brackets
 OPENING, CLOSING = "([{", ")]}"
-WORDS = frozenset("and or not in is if else true false none True False None".split())
+WORDS = frozenset(("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"))
 SPELLINGS = (("&&", "and"), ("||", "or"), ("!", "not"), ("?", "a if c else b"))
 
 

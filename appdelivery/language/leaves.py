@@ -46,20 +46,21 @@ def leaf(scalar: Scalar, spot: Spot) -> Value:
         return texts.compiled(scalar, found, spot)
     parts = [in_text(scalar, piece, spot) for piece in found]
     spot.at(scalar)
-    return spot.w.call("text", expressions.budget(spot), *parts), shapes.STRING
+    return spot.w.call("text", spot.budget(), *parts), shapes.STRING
 
 
 def bare(node: Any, spot: Spot) -> Value:
     """The expression of `$if`, `must` and the like."""
     spot.at(node)
+    span = spot.frame.span(node, spot.path)
+    if not isinstance(node, nodes.Scalar):
+        return failed(Wrong("expression.syntax", "expected an expression, got a map or a list"), span, spot.frame)
+    if type(node.value) is not str:
+        return spot.w.constant(node.value), shapes.of_constant(node.value)
     try:
-        if not isinstance(node, nodes.Scalar):
-            raise Wrong("expression.syntax", "expected an expression, got a map or a list")
-        if type(node.value) is not str:
-            return spot.w.constant(node.value), shapes.of_constant(node.value)
         return expressions.compiled(grammar.bare(node.value), spot)
     except Wrong as wrong:
-        return failed(wrong, spot.frame.span(node, spot.path), spot.frame)
+        return failed(wrong, span, spot.frame)
 
 
 def failed(wrong: Wrong, span: Span, frame: Frame) -> Value:
@@ -71,9 +72,8 @@ def failed(wrong: Wrong, span: Span, frame: Frame) -> Value:
 
 def part(scalar: Scalar, start: int, end: int, spot: Spot) -> Span:
     """The place of some characters of a scalar."""
-    line, column = nodes.position(scalar, start)
-    end_line, end_column = nodes.position(scalar, end - 1)
-    return Span(spot.frame.file, line, column, end_line, end_column + 1, spot.path)
+    line, column = nodes.position(scalar, end - 1)
+    return Span(spot.frame.file, nodes.position(scalar, start), (line, column + 1), spot.path)
 
 
 def _expression(scalar: Scalar, piece: Piece, spot: Spot) -> Value:
@@ -91,13 +91,19 @@ def in_text(scalar: Scalar, piece: Piece, spot: Spot) -> Any:
         spot.at(scalar)
         return spot.w.constant(piece.content)
     code, shape = _expression(scalar, piece, spot)
-    try:
-        expressions.public("a text", shape)
-        if shape.kinds and shape.kinds <= {"list", "map"} and not shape.null:
-            raise Wrong("expression.forbidden", f"{shapes.kind_word(shape)} inside text; use tojson")
-    except Wrong as wrong:
+    if wrong := _no_text(shape):
         return failed(wrong, part(scalar, piece.start, piece.end, spot), spot.frame)[0]
     if spot.frame.dashes and shape.null:
         code, shape = spot.w.call("dash", code), shapes.SURE
     # What is no scalar is refused by the piece, not by the helper that joins them, so that the place is the piece's.
     return code if shape.kinds and not shape.null and shape.kinds <= SCALARS else spot.w.call("scalar", code)
+
+
+def _no_text(shape: Shape) -> Wrong | None:
+    if shape.secret:
+        message = "a text cannot use a secret value; it may only be a whole value"
+    elif shape.kinds and shape.kinds <= {"list", "map"} and not shape.null:
+        message = f"{shapes.kind_word(shape)} inside text; use tojson"
+    else:
+        return None
+    return Wrong("expression.forbidden", message)

@@ -26,10 +26,8 @@ class Loop:
         self.spot = spot.into([], self.scope)
         frame.loops += 1
         frame.writer.at(span)
-        self.helper, self.items = "each", frame.writer.list([])
+        self.helper, self.items = "each", frame.writer.sequence([])
         try:
-            if frame.loops > frames.LOOPS:
-                raise Wrong("expression.limit", f"loops are nested more than {frames.LOOPS} deep")
             self._open(source, spot)
         except Wrong as wrong:
             leaves.failed(wrong, span, frame)
@@ -38,6 +36,8 @@ class Loop:
         frame, w = outside.frame, outside.w
         frame.unit.count()
         frame.level = 0
+        if frame.loops > frames.LOOPS:
+            raise Wrong("expression.limit", f"loops are nested more than {frames.LOOPS} deep")
         names, iterable, condition = grammar.loop(frame.spell(source))
         self.variables = [w.fresh(name) for name in names]
         for name, variable in zip(names, self.variables, strict=True):  # known even if the iterable is wrong

@@ -43,12 +43,10 @@ class Span:
 
     __slots__ = ("column", "end_column", "end_line", "file", "line", "path")
 
-    def __init__(self, file: int, line: int, column: int, end_line: int, end_column: int, path: Path = ()) -> None:
+    def __init__(self, file: int, start: tuple[int, int], end: tuple[int, int], path: Path = ()) -> None:
         self.file = file
-        self.line = line
-        self.column = column
-        self.end_line = end_line
-        self.end_column = end_column
+        self.line, self.column = start
+        self.end_line, self.end_column = end
         self.path = path
 
 

@@ -317,8 +317,8 @@ def equal(b: Budget, left: Any, right: Any) -> bool:
             return _not_secret(right)
         spend(b, len(left))
         if kind is list:
-            return all([equal(b, one, two) for one, two in zip(left, right, strict=True)])
-        return all([key in right and equal(b, value, right[key]) for key, value in left.items()])
+            return all(equal(b, one, two) for one, two in zip(left, right, strict=True))
+        return all(key in right and equal(b, value, right[key]) for key, value in left.items())
     if kind is bool or other is bool or left is None or right is None:
         return left is right or (_not_secret(left) and _not_secret(right))
     return _not_secret(left) or _not_secret(right) or (number(left) and number(right) and left == right)
@@ -352,7 +352,7 @@ def contains(b: Budget, needle: Any, hay: Any) -> bool:
             spend(b, len(hay), 1 + (len(needle) >> CHARACTERS))
             return needle in hay
         spend(b, len(hay))
-        return any([equal(b, needle, one) for one in hay])
+        return any(equal(b, needle, one) for one in hay)
     if kind is str and type(needle) is str:
         spend_text(b, len(hay) + len(needle))
         return needle in hay

@@ -59,7 +59,7 @@ def _section(name: str, pieces: dict[str, Piece], frame: Frame, body: list[Any])
     return found
 
 
-def _tree(key: Scalar, node: Node, spot: Spot) -> Any:
+def _tree(_: Scalar, node: Node, spot: Spot) -> Any:
     if spot.frame.patch:
         patch_check.report(node, spot)
     return template.tree(node, spot)[0]
@@ -100,7 +100,7 @@ def _objects(node: Mapping, spot: Spot) -> None:
             spot.report(Wrong("definition.section", f"output '{key.text}' is not an object"), output)
 
 
-def _patches(key: Scalar, node: Node, spot: Spot) -> Any:
+def _patches(_: Scalar, node: Node, spot: Spot) -> Any:
     if not isinstance(node, (Sequence, Scalar)):
         return _instead("'patches' is a list of {type, patch}", node, spot)
     for index, item in enumerate(node.items if isinstance(node, Sequence) else ()):
@@ -122,16 +122,15 @@ def _patch(item: Mapping, spot: Spot) -> None:
         patch_check.report(given["patch"], spot.under("patch"))
 
 
-def _health(key: Scalar, node: Node, spot: Spot) -> Any:
+def _health(_: Scalar, node: Node, spot: Spot) -> Any:
     w = spot.w
     if isinstance(node, Scalar):
-        value, _ = leaves.leaf(node, spot)
-        return w.map([w.constant("healthy")], [w.call("flag", value)])
+        return w.map([w.constant("healthy")], [w.call("flag", leaves.leaf(node, spot)[0])])
     if not isinstance(node, Mapping):
         return _instead("health is an expression or a map of them", node, spot)
     keys, values = [], []
     for part, one in checks.known(node, HEALTH, spot).items():
-        value, _ = template.tree(one, spot.under(part))
+        value = template.tree(one, spot.under(part))[0]
         keys.append(w.constant(part))
         values.append(w.call("note" if part == "message" else "flag", value))
     return w.map(keys, values)

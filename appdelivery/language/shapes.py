@@ -91,7 +91,7 @@ ANY_MAP = open_map()
 
 def named(*names: str) -> Shape:
     """A closed map of which only the names are known."""
-    return map_of({name: (ANY,) for name in names}, ())
+    return map_of(dict.fromkeys(names, (ANY,)), ())
 
 
 def of_constant(value: object) -> Shape:
@@ -154,8 +154,8 @@ def _kinds(schema: dict[str, Any]) -> tuple[frozenset[str] | None, bool]:
         if schema.get(key):
             each = [_kinds(b) if isinstance(b, dict) else (None, True) for b in schema[key]]
             known = [k for k, _ in each if k is not None]
-            kinds = frozenset().union(*known) if len(known) == len(each) else None
-            return kinds, any([null for _, null in each])
+            union: frozenset[str] = frozenset().union(*known)
+            return (union if len(known) == len(each) else None), any(null for _, null in each)
     return None, True
 
 

@@ -143,9 +143,7 @@ def _loop(parts: Parts, spot: Spot, turn: Callable[[Spot], Shape]) -> Shape:
     _, source = parts.directives["$for"]
     span = spot.frame.span(source, (*spot.path, "$for"))
     try:
-        if not isinstance(source, Scalar) or type(source.value) is not str:
-            raise Wrong("expression.syntax", "expected 'name in expression'")
-        text = grammar.bare(source.value)
+        text = grammar.bare(source.value if isinstance(source, Scalar) and type(source.value) is str else "")
     except Wrong as wrong:
         leaves.failed(wrong, span, spot.frame)
         return shapes.ANY
@@ -186,7 +184,7 @@ def _sequence(node: Sequence, spot: Spot) -> Value:
             variable = variable or _opened(items, spot)
             _append(variable, (value, one), spot)
     spot.at(node)
-    value = w.name(variable) if variable else w.list(items)
+    value = w.name(variable) if variable else w.sequence(items)
     if directives_only:  # nothing fixed in it: empty is left out
         return w.either(value, w.constant(None)), shapes.optional(shapes.list_of(shape))
     return value, shapes.list_of(shape)
@@ -197,7 +195,7 @@ DYNAMIC = frozenset(("$if", "$for", "$spread"))
 
 def _opened(items: list[Any], spot: Spot) -> str:
     variable = spot.w.fresh()
-    spot.out.append(spot.w.assign(variable, spot.w.list(items)))
+    spot.out.append(spot.w.assign(variable, spot.w.sequence(items)))
     return variable
 
 

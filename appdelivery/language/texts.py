@@ -29,12 +29,12 @@ def compiled(scalar: Scalar, pieces: list[Piece], spot: Spot) -> tuple[Any, Shap
     try:
         reader.pieces = trimmed(pieces)
         spot.at(scalar)
-        spot.out.append(spot.w.assign(reader.list, spot.w.list([])))
+        spot.out.append(spot.w.assign(reader.list, spot.w.sequence([])))
         reader.body(spot, ())
     except _Misplaced as misplaced:
         return leaves.failed(misplaced.wrong, reader.span(misplaced.piece), spot.frame)
     spot.at(scalar)
-    return spot.w.call("joined", expressions.budget(spot), spot.w.name(reader.list)), shapes.STRING
+    return spot.w.call("joined", spot.budget(), spot.w.name(reader.list)), shapes.STRING
 
 
 class _Misplaced(Exception):

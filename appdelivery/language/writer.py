@@ -52,11 +52,11 @@ class Writer:
     def name(self, name: str) -> Any:
         return self.place(ast.Name(name, LOAD))
 
-    def constant(self, value: object) -> Any:
+    def constant(self, value: Any) -> Any:
         return self.place(ast.Constant(value))
 
     def call(self, helper: str, *arguments: Any) -> Any:
-        return self.place(ast.Call(self.name(helper), list(arguments), []))
+        return self.place(ast.Call(self.name(helper), [*arguments], []))
 
     def subscript(self, value: Any, key: object) -> Any:
         return self.place(ast.Subscript(value, self.constant(key), LOAD))
@@ -65,10 +65,10 @@ class Writer:
         return self.place(ast.IfExp(test, yes, no))
 
     def both(self, *values: Any) -> Any:
-        return self.place(ast.BoolOp(ast.And(), list(values)))
+        return self.place(ast.BoolOp(ast.And(), [*values]))
 
     def either(self, *values: Any) -> Any:
-        return self.place(ast.BoolOp(ast.Or(), list(values)))
+        return self.place(ast.BoolOp(ast.Or(), [*values]))
 
     def negation(self, value: Any) -> Any:
         return self.place(ast.UnaryOp(ast.Not(), value))
@@ -86,14 +86,14 @@ class Writer:
         """variable := value"""
         return self.place(ast.NamedExpr(self.place(ast.Name(variable, STORE)), value))
 
-    def list(self, items: Sequence[Any]) -> Any:
-        return self.place(ast.List(list(items), LOAD))
+    def sequence(self, items: Sequence[Any]) -> Any:
+        return self.place(ast.List([*items], LOAD))
 
     def tuple(self, items: Sequence[Any]) -> Any:
-        return self.place(ast.Tuple(list(items), LOAD))
+        return self.place(ast.Tuple([*items], LOAD))
 
     def map(self, keys: Sequence[Any], values: Sequence[Any]) -> Any:
-        return self.place(ast.Dict(list(keys), list(values)))
+        return self.place(ast.Dict([*keys], [*values]))
 
     # statements
 
