@@ -41,6 +41,11 @@ class Identity:
             await self.renew(self.generation)
         return self._now
 
+    async def fresh(self) -> int:
+        """The generation of the credentials that the next request uses."""
+        await self.current()
+        return self.generation
+
     async def renew(self, generation: int) -> None:
         """New credentials, unless somebody else renewed after `generation` was read."""
         async with self._lock:

@@ -123,7 +123,7 @@ class Transport:
         renewed = reset = False
         throttled = 0
         while True:
-            generation = self._identity.generation
+            generation = await self._identity.fresh()
             try:
                 status, answer, got = await self._once(call, cap, doing)
             except _Reset as error:
@@ -157,8 +157,8 @@ class Transport:
         patience = aiohttp.ClientTimeout(
             total=None, sock_connect=self.limits.connect_s, sock_read=idle_s or self.limits.idle_s
         )
-        generation = self._identity.generation
         try:
+            generation = await self._identity.fresh()
             async with self._send(call, patience, watch=True) as response:
                 status = response.status
                 if status >= 300:
