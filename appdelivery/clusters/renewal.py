@@ -56,9 +56,13 @@ class Identity:
                 self._until = self._clock() + FILE_AGE
             elif self._given.plugin:
                 self._now = await self._from_plugin()
-                expiry = _expiry(self._now.token)
-                self._until = (expiry - EARLY) if expiry else self._clock() + PLUGIN_AGE
+                self._until = self._clock() + self._age(_expiry(self._now.token))
             self.generation += 1
+
+    def _age(self, expiry: float) -> float:
+        """How long a plugin's credential is used; a plugin that gives short-lived ones is not run for every request."""
+        left = expiry - self._clock()
+        return max(left - EARLY, left / 2) if expiry else PLUGIN_AGE
 
     def _from_file(self) -> str:
         try:

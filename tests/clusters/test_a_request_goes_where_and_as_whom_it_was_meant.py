@@ -12,7 +12,6 @@ import json
 import os
 import stat
 import tempfile
-import time
 from typing import TYPE_CHECKING, Any
 
 import fleet_lab
@@ -20,7 +19,7 @@ import pytest
 from stub_server import answer, status, stream, transport_to
 
 from appdelivery import errors
-from appdelivery.clusters import kubeconfig, transport
+from appdelivery.clusters import kubeconfig, renewal, transport
 from appdelivery.clusters.fleet import ClusterFleet, Connection
 from appdelivery.model.refs import Kind, Ref, Selector
 
@@ -125,17 +124,16 @@ async def test_a_401_that_stays_is_unauthorized_after_one_renewal(tmp_path: Path
 
 
 async def test_a_token_is_renewed_before_it_expires(tmp_path: Path, empty_temp: Path) -> None:
-    soon, late = jwt(time.time() + 10), jwt(time.time() + 3600)
-    door = Door(soon, late)
-    async with transport_to(door.handler) as (stub, _):
-        made = transport.Transport("stub", credentials(tmp_path, stub._given.server, plugin_user(tmp_path, {"token": soon})))
-        await get(made)
-        plugin_user(tmp_path, {"token": late})
-        await get(made)
-        await get(made)
-        await made.close()
-    assert door.seen == [soon, late, late]
-    assert runs(tmp_path) == 2
+    now = [1000.0]
+    given = credentials(tmp_path, "https://x", plugin_user(tmp_path, {"token": jwt(1100.0)}))
+    identity = renewal.Identity("stub", given, clock=lambda: now[0])
+    seen = []
+    for moment, expires in ((1000.0, 1100.0), (1069.0, 1100.0), (1071.0, 1090.0), (1080.0, 1090.0), (1081.0, 1200.0)):
+        plugin_user(tmp_path, {"token": jwt(expires)})
+        now[0] = moment
+        seen.append((await identity.current()).token)
+    assert seen == [jwt(1100.0), jwt(1100.0), jwt(1090.0), jwt(1090.0), jwt(1200.0)]
+    assert runs(tmp_path) == 3
 
 
 async def test_a_plugin_that_fails_is_unauthorized_with_its_words(tmp_path: Path, empty_temp: Path) -> None:
