@@ -49,7 +49,7 @@ INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+|0o[0-7]+")
 FLOAT = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
 TEXT_TAGS = ("!", "tag:yaml.org,2002:str")
-BAD = "?"  # stands for a key that is a map or a list, until the faults are raised
+BAD = "(no text)"  # stands for a key that is a map or a list; compared by identity, which no key that was read shares
 
 
 def load(data: bytes, file: str, limits: Limits = LIMITS) -> list[Any]:

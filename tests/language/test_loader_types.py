@@ -112,3 +112,9 @@ def test_merge_keys_let_explicit_keys_win_and_earlier_maps_before_later():
 def test_merging_changes_no_map_that_others_share():
     [found] = yaml_in.load(b"base: &b {a: {x: 1}}\none: {<<: *b, a: 2}\ntwo: {<<: *b}\n", "f")
     assert found == {"base": {"a": {"x": 1}}, "one": {"a": 2}, "two": {"a": {"x": 1}}}
+
+
+def test_a_question_mark_is_a_key_like_any_other():
+    assert yaml_in.load(b"'?': []\n'': {a: 1}\n'(no text)': [1]\nb: 2\n", "f") == [
+        {"?": [], "": {"a": 1}, "(no text)": [1], "b": 2}
+    ]
