@@ -64,6 +64,10 @@ class _Pause:
     def calm(self) -> None:
         self._delay, self._since = FIRST_S, None
 
+    def over(self) -> None:
+        """Trouble ended; the delay stays until an event came, or list and 410 would chase each other."""
+        self._since = None
+
     async def between(self) -> None:
         await self._sleep()
 
@@ -117,7 +121,7 @@ class _Reflector:
         for ref in [ref for ref in self.known if ref not in present]:
             await self.queue.put(Observed("gone", self.kind, self.known.pop(ref)))
         await self.queue.put(Observed("resync", self.kind))
-        self.pause.calm()
+        self.pause.over()
         return positions
 
     async def _lists(self) -> list[tuple[str, list[dict[str, Any]], str]]:
