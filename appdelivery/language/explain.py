@@ -61,7 +61,7 @@ def _validator(closed: dict[str, Any]) -> Validator:
     def is_text(_: Any, instance: Any) -> bool:
         return isinstance(instance, (str, Secret))
 
-    keywords = {**Draft202012Validator.VALIDATORS, **_OURS}
+    keywords = {**Draft202012Validator.VALIDATORS, **_OURS, "enum": _enum()}
     extend: Any = validators.extend
     kind = extend(
         Draft202012Validator,
@@ -111,9 +111,17 @@ def _multiple(_: Any, of: float, instance: Any, __: Any) -> Iterator[ValidationE
         yield _failed()
 
 
-def _enum(_: Any, known: list[Any], instance: Any, __: Any) -> Iterator[ValidationError]:
-    if not schema_runtime.among(instance, schema_runtime.keys(known)):
-        yield _failed()
+def _enum() -> Callable[..., Iterator[ValidationError]]:
+    """Values of each enum by key, made once: a list may hold thousands of values to compare with a thousand."""
+    made: dict[int, frozenset[Any]] = {}
+
+    def judged(_: Any, known: list[Any], instance: Any, __: Any) -> Iterator[ValidationError]:
+        if id(known) not in made:
+            made[id(known)] = schema_runtime.keys(known)
+        if not schema_runtime.among(instance, made[id(known)]):
+            yield _failed()
+
+    return judged
 
 
 def _names(validator: Any, names: Any, instance: Any, _: Any) -> Iterator[ValidationError]:
@@ -132,7 +140,7 @@ def _failed() -> ValidationError:
 
 # Where jsonschema would use Python's re, take quadratic time, fall over infinities (the check's own helpers do not), or
 # not say which name it means.
-_OURS = {"pattern": _pattern, "uniqueItems": _unique, "multipleOf": _multiple, "enum": _enum, "propertyNames": _names}
+_OURS = {"pattern": _pattern, "uniqueItems": _unique, "multipleOf": _multiple, "propertyNames": _names}
 
 
 def _explained(error: ValidationError, above: Path = ()) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 REFERENCES = 200
 SCHEMAS = 20_000  # after inlining, names written out by closing included
-WORK = 400_000  # schemas visited while names are collected
+WORK = 100_000  # schemas visited while names are collected
 BRANCHES = ("oneOf", "anyOf")
 INPLACE = frozenset({*MANY, "if", "then", "else", "not"})  # schemas of the same value
 INNER = frozenset({*MANY, *ONE, "properties", "additionalProperties"})

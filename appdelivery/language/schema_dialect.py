@@ -70,6 +70,9 @@ class _Walk:
             hint = "write {} for a schema that takes everything" if isinstance(schema, bool) else ""
             self.refuse(path, f"expected a schema, got {wording.kind(schema)}", hint)
             return
+        if not all(isinstance(name, str) for name in (*schema, *_named(schema))):
+            self.refuse(path, "keywords and names of properties are text")
+            return
         if depth > DEPTH:
             self.refuse(path, f"schemas nest deeper than {DEPTH}")
             return
@@ -128,6 +131,11 @@ class _Walk:
         """Types that contain themselves would inline for ever."""
         if circle := circles.find({name: sorted(used) for name, used in self.uses.items()}):
             self.refuse(("types", circle[0]), f"types refer to each other in a circle: {' -> '.join(circle)}")
+
+
+def _named(schema: dict[str, Any]) -> dict[str, Any]:
+    properties = schema.get("properties")
+    return properties if isinstance(properties, dict) else {}
 
 
 def _is_number(value: Any) -> bool:
