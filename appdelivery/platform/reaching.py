@@ -49,7 +49,9 @@ def credentials(p: Platform, name: str) -> tuple[str, Credentials]:
     return name or kubeconfig.current(paths) or IN_CLUSTER, found
 
 
-def fleet(p: Platform, found: dict[str, Credentials], *, judge: Judge, bare: dict[tuple[str, Any], Bare] | None = None) -> ClusterFleet:
+def fleet(
+    p: Platform, found: dict[str, Credentials], *, judge: Judge, bare: dict[tuple[str, Any], Bare] | None = None
+) -> ClusterFleet:
     """A Fleet over the given clusters; closed with the platform."""
     from appdelivery.clusters.fleet import ClusterFleet, Connection
 
@@ -60,7 +62,11 @@ def fleet(p: Platform, found: dict[str, Credentials], *, judge: Judge, bare: dic
 
     made = ClusterFleet(
         {name: Connection(one) for name, one in found.items()},
-        instance=p.journal.installation().label, judge=judge, bare=bare_of, resolve_secret=_resolver(p), log=p.requests,
+        instance=p.journal.installation().label,
+        judge=judge,
+        bare=bare_of,
+        resolve_secret=_resolver(p),
+        log=p.requests,
     )
     p.fleets.append(made)
     return made
@@ -80,7 +86,9 @@ async def seen(p: Platform, facts: ClusterFacts, server: str) -> None:
     """Keeps the cluster's row: its identity, version and reach.  Refuses a name that now means another cluster."""
     from appdelivery.store import clusters
 
-    await p.in_thread(lambda: clusters.seen(p.store, name=facts.name, uid=facts.uid, server=server, server_version=facts.version))
+    await p.in_thread(
+        lambda: clusters.seen(p.store, name=facts.name, uid=facts.uid, server=server, server_version=facts.version)
+    )
 
 
 async def facts(p: Platform, name: str) -> ClusterFacts:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appdelivery.model.application import Application
+    from appdelivery.model.definition import Definition
     from appdelivery.model.manifest import Rendered
     from appdelivery.model.problem import Problem
+
+KINDS = ("ComponentDefinition", "TraitDefinition", "PolicyDefinition", "WorkflowStepDefinition")
 
 
 @record
@@ -61,3 +64,18 @@ def located(work: Work, problems: Sequence[Problem]) -> list[Problem]:
     from appdelivery.language import source
 
     return source.locate(problems, work.loaded.texts)
+
+
+def find(known: catalog.Catalog, type_: str) -> Definition:
+    """A component or trait of that name; UsageError with the nearest names of both."""
+    from appdelivery import errors
+    from appdelivery.model import suggest
+
+    name = type_.partition("@")[0]
+    for kind in KINDS:
+        if name in known.names(kind):
+            return known.resolve(kind, type_)
+    every = [name for kind in KINDS for name in known.names(kind)]
+    raise errors.NotFound(
+        f"there is no component or trait type '{name}'{suggest.meant(name, every)}", hint=f"known: {', '.join(every)}"
+    )

@@ -1,0 +1,83 @@
+"""validate, lint and test: every problem *in* the documents is a finding; only what cannot run at all is an error."""
+
+from __future__ import annotations
+
+from appdelivery import errors
+from appdelivery.model import redact
+from appdelivery.model.problem import Problem
+from appdelivery.platform import documents, rendering
+from appdelivery.render.render import RenderContext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from appdelivery.catalog.cases import CaseResult
+
+
+def validate(request: documents.Request, definitions: Sequence[str], context: RenderContext) -> list[Problem]:
+    """Schema, references, duplicates, and what a server-side apply would refuse; warnings too.  Needs no cluster."""
+    documents.read(request)  # a file that is not there is no finding
+    try:
+        work = rendering.load(request, definitions)
+        found = list(work.loaded.warnings)
+        for app in work.loaded.applications:
+            if redact.is_masked(app.document.get("spec")):
+                found.append(
+                    Problem(
+                        "the document holds masked text (<redacted…>): it was printed for people and is no input",
+                        code="redacted",
+                        file=app.file,
+                        document=app.index,
+                        path=("spec",),
+                    )
+                )
+        for _, rendered in rendering.render(work, context):
+            from appdelivery.delivery import desired
+
+            checked = desired.check(rendered)
+            found += [*rendered.warnings, *checked.problems]
+            found += [Problem(text, code="delivery.notice", level="warning") for text in checked.warnings]
+        return rendering.located(work, found)
+    except errors.SpecError as error:
+        return list(error.problems)
+
+
+def lint(paths: Sequence[str], definitions: Sequence[str]) -> list[Problem]:
+    """Findings for definition files and Applications of the given paths (default: the shipped definitions)."""
+    from appdelivery.catalog import lint as rules
+    from appdelivery.language import source, yaml_in
+
+    known = rendering.open_catalog(definitions)
+    if not paths:
+        return list(rules.definitions(known))
+    texts = documents.read(documents.Request(tuple(paths)))
+    found: list[Problem] = []
+    for file, data in texts.items():
+        try:
+            trees: list[Any] = yaml_in.load(data, file)
+        except errors.SpecError as error:
+            found += error.problems
+            continue
+        kinds = {str(tree.get("kind")) for tree in trees if isinstance(tree, dict)}
+        if kinds & set(rules.KINDS):
+            found += rules.file(file, data, rendering.open_catalog([*definitions, file]))
+        elif "Application" in kinds:
+            found += validate(documents.Request((file,)), definitions, RenderContext())
+            found += rules.application(file, trees, known)
+    return source.locate(found, texts)
+
+
+def test(paths: Sequence[str], definitions: Sequence[str], *, pattern: str, update: bool) -> list[CaseResult]:
+    """Runs NAME.test.yaml, metadata.examples and schema examples of the definitions under the paths (default: all)."""
+    from appdelivery.catalog import cases
+    from appdelivery.model import reading
+    from appdelivery.render.render import render
+
+    known = rendering.open_catalog([*definitions, *paths] if paths else definitions)
+
+    def rendered(tree: Any) -> None:
+        render(reading.application(tree, "example", 0), known.resolve)
+
+    return cases.run(known, paths, render=rendered, pattern=pattern, update=update)
