@@ -122,21 +122,29 @@ def _read(
 ) -> Application | None:
     if "status" in tree:
         reader.warn(("status",), "status is written by the platform; what stands here is ignored", at_key=True)
-    if not reader.holds(_application, (), tree):
+    sound = reader.holds(_application, (), tree)
+    spec, about = tree.get("spec"), tree.get("metadata")
+    if not isinstance(spec, dict) or not isinstance(about, dict):
         return None
-    spec, about = tree["spec"], tree["metadata"]
-    key = AppKey(about.get("namespace") or namespace, about["name"])
-    reading_documents.judge_annotations(reader, about)
+    space = about.get("namespace") or namespace
+    if reader.sound(("metadata",)):
+        reading_documents.judge_annotations(reader, about)
+    # A broken part keeps nobody from hearing what is wrong with the others.
+    parts = [name for name in ("components", "policies", "workflow") if reader.sound(("spec", name))]
+    trees: dict[str, Any] = {name: spec.get(name) or [] for name in parts}
     components = [
-        _component_of(reader, ("spec", "components", index), item) for index, item in enumerate(spec["components"])
+        _component_of(reader, ("spec", "components", i), item) for i, item in enumerate(trees.get("components", ()))
     ]
     writers = _components(reader, components)
-    policies = _policies(reader, spec.get("policies") or [], key.namespace, shared)
-    around = reading_workflow.Around(writers, tuple([policy.name for policy in policies]))
-    known = [name for space, name in workflows if space == key.namespace]
-    _refuse_workflow(reader, spec.get("workflow") or {}, around, known)
+    policies = _policies(reader, trees.get("policies", []), space, shared)
+    if trees.get("workflow"):
+        around = reading_workflow.Around(writers, tuple([policy.name for policy in policies]))
+        known = [name for there, name in workflows if there == space]
+        _refuse_workflow(reader, trees["workflow"], around if components and "policies" in parts else None, known)
+    if not sound:
+        return None
     return Application(
-        key,
+        AppKey(space, about["name"]),
         tuple(components),
         about.get("labels") or {},
         about.get("annotations") or {},
@@ -247,7 +255,9 @@ def _shared(
     return Policy(name, found.type, found.properties, path)
 
 
-def _refuse_workflow(reader: shape.Reader, tree: dict[str, Any], around: reading_workflow.Around, known: list[str]) -> None:
+def _refuse_workflow(
+    reader: shape.Reader, tree: dict[str, Any], around: reading_workflow.Around | None, known: list[str]
+) -> None:
     """Checks a written workflow, then says that it is not carried out yet."""
     path: Path = ("spec", "workflow")
     reading_workflow.read(reader, path, tree, around)

@@ -51,6 +51,10 @@ class Reader:
     def _problem(self, path: Path, message: str, hint: str, code: str, *, at_key: bool, level: str = "error") -> Problem:
         return Problem(message, code, path, self.file, self.document, hint=hint, level=level, at_key=at_key)
 
+    def sound(self, path: Path) -> bool:
+        """Whether nothing was refused at a place or inside it."""
+        return not any(problem.path[: len(path)] == path for problem in self.problems)
+
     def holds(self, check: Check, path: Path, value: Any) -> bool:
         """Whether a value has a shape; what is wrong with it is reported."""
         before = len(self.problems)

@@ -167,6 +167,27 @@ def test_all_problems_come_together():
     assert len(found) == 5
 
 
+def test_a_broken_part_hides_no_problem_of_another():
+    found = problems(
+        spec("""
+components: [{name: a, typ: a}]
+policies: [{name: p, type: topolgy}, {name: d, type: drift}]
+workflow: {steps: [{type: x, dependsOn: [y], inputs: [{from: o}]}]}
+""")
+    )
+    messages = " | ".join(problem.message for problem in found)
+    for part in (
+        "unknown field 'typ'",
+        "missing 'type'",
+        "unknown policy type 'topolgy'",
+        "'heal'",
+        "no step 'y'",
+        "a written workflow",
+    ):
+        assert part in messages
+    assert "nobody writes" not in messages  # who writes is not known while the components are broken
+
+
 @pytest.mark.parametrize("name", ["components", "policies"])
 def test_names_are_unique_and_both_places_are_named(name):
     bodies = {
