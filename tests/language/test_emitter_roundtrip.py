@@ -43,6 +43,7 @@ def exactly(value):
 @given(VALUES)
 @example({"a": 1e16, "b": 1e-7, "c": -0.0, "d": math.inf, "e": -math.inf, "f": 5e-324})
 @example([[["a"]], [], {}, {"a": [{"b": [[]]}]}, [{"a": "x\ny", "b": 1}]])
+@example({"?": [], "": None})
 @example({"a": [" x\ny\n", {"b": " x\ny\n\n"}], "b": {"c": {"d": "\n x\n"}}})
 def test_our_loader_reads_the_same(value):
     text = yaml_out.dump(value)
