@@ -39,6 +39,7 @@ class _Write:
     how: ApplyOptions
     doing: str
     requests: int = 0
+    passing: str = ""  # a second manager of ours, whose entry is dropped afterwards
 
     async def send(
         self, verb: str, body: Any = None, *, content_type: str = transport.JSON, manager: str = "", **query: str
@@ -132,13 +133,9 @@ async def _lists_in_the_way(write: _Write, error: errors.Rejected) -> list[tuple
         live = await write.live()
     except errors.Missing:
         return []
-    tree = ownership.tree_of(live, write.how.manager)
-    return [
-        path
-        for path in candidates
-        if ownership.owns(tree, *[f"f:{step}" for step in path])
-        and _foreign(fieldpath.get(live, path), fieldpath.get(write.body, path))
-    ]
+    if not ownership.tree_of(live, write.how.manager):
+        return []  # not ours yet: what stands there is not for us to replace
+    return [path for path in candidates if _foreign(fieldpath.get(live, path), fieldpath.get(write.body, path))]
 
 
 def _list_path(field: str) -> tuple[Any, ...]:
@@ -169,7 +166,7 @@ async def _replace_lists(write: _Write, lists: list[tuple[Any, ...]]) -> transpo
         at[path[-1]] = fieldpath.get(write.body, path)
     await write.send("PATCH", change, content_type=transport.MERGE_PATCH, manager=marks.REPAIR)
     answer = await write.apply(write.body, force=True)
-    write.how = dataclasses.replace(write.how, absorb=(*write.how.absorb, marks.REPAIR))
+    write.passing = marks.REPAIR
     return answer
 
 
@@ -191,17 +188,17 @@ async def _replace(write: _Write) -> transport.Answer:
     # Conditional on the version before the PUT, which our own PUT has just made stale.
     ours = {key: value for key, value in write.body["metadata"].items() if key != "resourceVersion"}
     write.body = {**write.body, "metadata": ours}
-    write.how = dataclasses.replace(write.how, absorb=(*write.how.absorb, REPLACER))
+    write.passing = REPLACER
     return await write.apply(write.body, force=True)
 
 
 async def _absorb(write: _Write, body: Body) -> Body:
     """Takes our tree from the entries of legacy managers, so that a field we drop later does disappear."""
-    if not write.how.absorb or write.how.dry_run:
+    if not (write.how.absorb or write.passing) or write.how.dry_run:
         return body
 
     def subtracted(live: Body) -> list[dict[str, Any]] | None:
-        managed = ownership.without_ours(live, write.how.manager, write.how.absorb)
+        managed = ownership.without_ours(live, write.how.manager, write.how.absorb, drop=write.passing)
         if managed is None:
             return None
         return ownership.managed_patch(live, managed, forget_last_applied=True)

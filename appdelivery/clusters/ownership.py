@@ -174,20 +174,27 @@ def subtract(tree: Tree, ours: Tree) -> Tree:
     return out
 
 
-def without_ours(body: Body, manager: str, legacy: Sequence[str]) -> list[dict[str, Any]] | None:
-    """managedFields after our tree was taken from the legacy managers' main entries; None when nothing changes."""
+def without_ours(body: Body, manager: str, legacy: Sequence[str], *, drop: str = "") -> list[dict[str, Any]] | None:
+    """managedFields after our tree was taken from the legacy managers' main entries; None when nothing changes.
+
+    Entries of the manager `drop` go whole: it wrote for us, and the defaults recorded with it belong to nobody.
+    """
     ours = tree_of(body, manager)
-    kept, changed = [], False
-    for one in body["metadata"].get("managedFields") or ():
-        is_legacy = any(fnmatch.fnmatchcase(one.get("manager", ""), glob) for glob in legacy)
-        if not is_legacy or one.get("subresource") or one.get("manager") == manager:
-            kept.append(one)
+    before = body["metadata"].get("managedFields") or []
+    kept = []
+    for one in before:
+        name = one.get("manager", "")
+        if drop and name == drop:
             continue
-        rest = subtract(one.get("fieldsV1") or {}, ours)
-        changed = changed or rest != one.get("fieldsV1")
-        if rest:
+        legacy_here = name != manager and not one.get("subresource") and _matches(name, legacy)
+        rest = subtract(one.get("fieldsV1") or {}, ours) if legacy_here else one.get("fieldsV1")
+        if rest or not legacy_here:
             kept.append({**one, "fieldsV1": rest})
-    return kept if changed else None
+    return kept if kept != before else None
+
+
+def _matches(name: str, globs: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
 
 
 def managed_patch(body: Body, managed: list[dict[str, Any]], *, forget_last_applied: bool = False) -> list[dict[str, Any]]:
