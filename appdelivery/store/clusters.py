@@ -1,0 +1,260 @@
+"""Clusters: registered ones with sealed credentials, and those that are only known by name.
+
+Called by platform; `ids` also by `record`, inside its transaction.  Lists never select credentials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from appdelivery import errors
+from appdelivery.store import trees
+from appdelivery.store.tables.clusters import cluster
+from appdelivery.store.tables.inventory import inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from appdelivery.model.history import Actor
+    from appdelivery.store.open import Store
+
+_open_columns = [column for column in cluster.c if column.name != "credentials"]
+_listed = sa.select(*_open_columns, cluster.c.credentials.is_not(None).label("registered")).order_by(cluster.c.name)
+_this = cluster.c.name == sa.bindparam("key")
+_ids = sa.select(cluster.c.id, cluster.c.name).where(cluster.c.name.in_(sa.bindparam("names", expanding=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    name: str
+    server: str
+    uid: str
+    auth: str
+    insecure: bool
+    labels: dict[str, str]
+    admin: str  # open, cordoned, draining, forgotten
+    reach: str  # unknown, ready, unreachable, unauthorized
+    reach_reason: str
+    server_version: str
+    registered: bool  # credentials are in the store
+    seen_at: datetime | None
+    created_at: datetime
+
+
+def list(store: Store) -> Sequence[Cluster]:
+    """By name; forgotten ones are left out."""
+    return store.read(lambda c: [_value(row) for row in c.execute(_listed.where(cluster.c.admin != "forgotten"))])
+
+
+def get(store: Store, name: str) -> Cluster:
+    def work(connection: sa.Connection) -> Cluster:
+        row = connection.execute(_listed.where(_this, cluster.c.admin != "forgotten"), {"key": name}).first()
+        if row is None:
+            raise _unknown(connection, name)
+        return _value(row)
+
+    return store.read(work)
+
+
+def credentials(store: Store, name: str) -> Any | None:
+    """The tree that was registered; None when the name is not a registered cluster."""
+
+    def work(connection: sa.Connection) -> Any | None:
+        sealed = connection.execute(sa.select(cluster.c.credentials).where(_this), {"key": name}).scalar()
+        return (
+            None if sealed is None else trees.from_text(store.keys.opened(connection, _place(name), bytes(sealed)).decode())
+        )
+
+    return store.read(work)
+
+
+def add(
+    store: Store,
+    *,
+    name: str,
+    uid: str,
+    credentials: Any,
+    labels: Mapping[str, str],
+    server_version: str,
+    actor: Actor,
+    server: str = "",
+    insecure: bool = False,
+    auth: str = "",
+) -> None:
+    """Registers a cluster, or new credentials for a registered one.  Another cluster under the same name is refused."""
+
+    def work(connection: sa.Connection) -> None:
+        now = store.now(connection)
+        row = connection.execute(sa.select(cluster).where(_this).with_for_update(), {"key": name}).first()
+        _refuse_other(row, name, uid, forgotten_too=False)
+        _refuse_twin(connection, name, uid)
+        sealed, _ = store.keys.seal(connection, "credential", _place(name), trees.to_text(credentials).encode(), now)
+        values = {
+            "uid": uid or None,
+            "server": server or _told(credentials, "server"),
+            "insecure": insecure,
+            "auth": auth or _auth(credentials),
+            "credentials": sealed,
+            "credentials_at": now,
+            "labels": dict(labels),
+            "admin": "open",
+            "admin_by": str(actor),
+            "admin_at": now,
+        } | _reached(server_version, now)
+        _write(connection, name, row, values, now)
+
+    store.write(work)
+
+
+def seen(
+    store: Store, *, name: str, uid: str, server: str, server_version: str, reach: str = "ready", reason: str = ""
+) -> None:
+    """What was just learnt of a cluster.  A name that has come to mean another cluster is refused (store.md section 14)."""
+
+    def work(connection: sa.Connection) -> None:
+        now = store.now(connection)
+        row = connection.execute(sa.select(cluster).where(_this).with_for_update(), {"key": name}).first()
+        if reach == "ready":
+            _refuse_other(row, name, uid, forgotten_too=True)
+            known = uid if uid and _twin(connection, name, uid) is None else None
+            values = (
+                _reached(server_version, now) | ({"server": server} if server else {}) | ({"uid": known} if known else {})
+            )
+        else:
+            values = {"reach": reach, "reach_reason": reason, "failures": (row.failures if row else 0) + 1}
+            if row is None or row.reach != reach:
+                values["reach_since"] = now
+        _write(connection, name, row, values, now)
+
+    store.write(work)
+
+
+def remove(store: Store, name: str, *, actor: Actor) -> int:
+    """Forgets credentials and closes the inventory rows; answers how many objects stay running there."""
+
+    def work(connection: sa.Connection) -> int:
+        now = store.now(connection)
+        row = connection.execute(sa.select(cluster).where(_this).with_for_update(), {"key": name}).first()
+        if row is None or row.admin == "forgotten":
+            raise _unknown(connection, name)
+        rows = sa.and_(inventory.c.cluster == row.id, inventory.c.state != "gone")
+        apps = [found.app for found in connection.execute(sa.select(inventory.c.app).where(rows).distinct())]
+        closed = connection.execute(sa.update(inventory).where(rows).values(state="gone", changed_at=now)).rowcount
+        change = {
+            "credentials": None, "credentials_at": None, "admin": "forgotten", "admin_by": str(actor), "admin_at": now,
+            "reach": "unknown", "uid": None,
+        }  # fmt: skip
+        _write(connection, name, row, change, now)
+        _refresh(connection, apps, now)
+        return closed
+
+    return store.write(work)
+
+
+def ids(connection: sa.Connection, names: Sequence[str], now: datetime) -> dict[str, int]:
+    """Row ids by name; a context of the kubeconfig that was never seen gets its row here."""
+    if not names:
+        return {}
+    found = {row.name: row.id for row in connection.execute(_ids, {"names": names})}
+    missing = [name for name in names if name not in found]
+    for name in missing:
+        _write(connection, name, None, {}, now)
+    if missing:
+        found |= {row.name: row.id for row in connection.execute(_ids, {"names": missing})}
+    return found
+
+
+def _write(connection: sa.Connection, name: str, row: Any, values: dict[str, Any], now: datetime) -> None:
+    if row is not None:
+        change = values | {"version": row.version + 1}
+        connection.execute(sa.update(cluster).where(cluster.c.id == row.id).values(change))
+        return
+    blank: dict[str, Any] = {
+        "name": name, "server": "", "insecure": False, "auth": "kubeconfigContext", "labels": {}, "taints": [],
+        "prices": {}, "capacity": {}, "limits": {}, "admin": "open", "reach": "unknown", "failures": 0, "version": 1,
+        "created_at": now,
+    }  # fmt: skip
+    if connection.dialect.name == "sqlite":
+        connection.execute(sa.insert(cluster), blank | values)
+        return
+    from sqlalchemy.dialects.postgresql import insert
+
+    # Two applications may bring the same new cluster at one moment; a bare name is then the same row.
+    made = insert(cluster)
+    statement = made if values else made.on_conflict_do_nothing(index_elements=["name"])
+    connection.execute(statement, blank | values)
+
+
+def _reached(server_version: str, now: datetime) -> dict[str, Any]:
+    return {
+        "reach": "ready", "reach_reason": None, "reach_since": now, "observed_at": now, "failures": 0,
+        "server_version": server_version,
+    }  # fmt: skip
+
+
+def _refuse_other(row: Any, name: str, uid: str, *, forgotten_too: bool) -> None:
+    if row is None or not row.uid or not uid or row.uid == uid or (row.admin == "forgotten" and not forgotten_too):
+        return
+    raise errors.Conflict(
+        f"use cluster {name}: it is another cluster than before (uid {uid}, its rows describe {row.uid})",
+        code="cluster.changed",
+        hint=f"give the new cluster another name, or forget the old one: appctl cluster forget {name}",
+    )
+
+
+def _refuse_twin(connection: sa.Connection, name: str, uid: str) -> None:
+    if uid and (other := _twin(connection, name, uid)) is not None:
+        raise errors.Conflict(
+            f"register cluster {name}: it is the cluster that is known as {other}",
+            code="cluster.known",
+            hint=f"use that name, or forget it first: appctl cluster forget {other}",
+        )
+
+
+def _twin(connection: sa.Connection, name: str, uid: str) -> str | None:
+    found: str | None = connection.execute(
+        sa.select(cluster.c.name).where(cluster.c.uid == uid, cluster.c.name != name)
+    ).scalar()
+    return found
+
+
+def _refresh(connection: sa.Connection, apps: Sequence[int], now: datetime) -> None:
+    from appdelivery.store import summary
+
+    for app in apps:
+        summary.refresh(connection, app, now)
+
+
+def _unknown(connection: sa.Connection, name: str) -> errors.NotFound:
+    from appdelivery.model import suggest
+
+    known = [row.name for row in connection.execute(sa.select(cluster.c.name).where(cluster.c.admin != "forgotten"))]
+    return errors.NotFound(f"find cluster {name}: it is not known{suggest.meant(name, known)}", hint=suggest.listed(known))
+
+
+def _place(name: str) -> tuple[str, str, str]:
+    return ("cluster", "credentials", name)
+
+
+def _told(credentials: Any, key: str) -> str:
+    found = credentials.get(key, "") if isinstance(credentials, dict) else ""
+    return found if isinstance(found, str) else ""
+
+
+def _auth(credentials: Any) -> str:
+    if isinstance(credentials, dict):
+        for key, word in (("exec", "exec"), ("token", "token"), ("clientCertificate", "clientCertificate")):
+            if credentials.get(key):
+                return word
+    return "kubeconfigContext"
+
+
+def _value(row: Any) -> Cluster:
+    return Cluster(
+        row.name, row.server, row.uid or "", row.auth, row.insecure, row.labels, row.admin, row.reach,
+        row.reach_reason or "", row.server_version or "", row.registered, row.observed_at, row.created_at,
+    )  # fmt: skip

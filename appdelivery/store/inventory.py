@@ -1,0 +1,150 @@
+"""The inventory: rows of `Managed`, read and written.  Written only by `record` (engine.py), read by everybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from appdelivery.model.history import Managed
+from appdelivery.model.refs import AppKey, Ref
+from appdelivery.store.tables.applications import application
+from appdelivery.store.tables.clusters import cluster
+from appdelivery.store.tables.inventory import inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from appdelivery.store.open import Store
+
+    Identity = tuple[str, tuple[str, str, str, str]]
+
+KEY = ("app", "cluster", "api_group", "kind", "namespace", "name")
+VALUES = tuple([column.name for column in inventory.c if column.name not in KEY])
+SOME = 60  # identities asked for by key; more are read with the application's whole inventory
+
+_all = (
+    sa.select(
+        inventory, cluster.c.name.label("cluster_name"), application.c.namespace.label("app_namespace"),
+        application.c.name.label("app_name"),
+    )
+    .join(cluster, cluster.c.id == inventory.c.cluster)
+    .join(application, application.c.id == inventory.c.app)
+    .where(inventory.c.state != "gone")
+    .order_by(
+        application.c.namespace, application.c.name, cluster.c.name, inventory.c.api_group, inventory.c.kind,
+        inventory.c.namespace, inventory.c.name,
+    )
+)  # fmt: skip
+_keyed = [inventory.c[name] for name in KEY]
+_of_app = sa.select(inventory).where(inventory.c.app == sa.bindparam("app"))
+_some = _of_app.where(sa.tuple_(*_keyed[1:]).in_(sa.bindparam("keys", expanding=True)))
+_insert = sa.insert(inventory)
+_update = (
+    sa.update(inventory)
+    .where(*[column == sa.bindparam(f"k_{column.name}") for column in _keyed])
+    .values({name: sa.bindparam(name) for name in VALUES})
+)
+
+
+def rows(store: Store, app: AppKey | None = None, cluster_name: str | None = None) -> Sequence[Managed]:
+    """Rows in any state but gone, by application, cluster and identity."""
+    statement = _all
+    if app is not None:
+        statement = statement.where(application.c.namespace == app.namespace, application.c.name == app.name)
+    if cluster_name is not None:
+        statement = statement.where(cluster.c.name == cluster_name)
+    return store.read(lambda c: [managed(row) for row in c.execute(statement)])
+
+
+def load(
+    connection: sa.Connection, app: int, keys: Sequence[tuple[int, str, str, str, str]]
+) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Rows by (cluster id, group, kind, namespace, name), gone ones too."""
+    if not keys:
+        return {}
+    if len(keys) <= SOME:
+        found = connection.execute(_some, {"app": app, "keys": list(keys)})
+    else:
+        found = connection.execute(_of_app, {"app": app})
+    return {(r["cluster"], r["api_group"], r["kind"], r["namespace"], r["name"]): dict(r) for r in found.mappings()}
+
+
+def save(connection: sa.Connection, new: Sequence[dict[str, Any]], changed: Sequence[dict[str, Any]]) -> None:
+    if new:
+        connection.execute(_insert, list(new))
+    if changed:
+        made = [{f"k_{name}": row[name] for name in KEY} | {name: row[name] for name in VALUES} for row in changed]
+        connection.execute(_update, made)
+
+
+def managed(row: Any) -> Managed:
+    return Managed(
+        app=AppKey(row.app_namespace, row.app_name),
+        cluster=row.cluster_name,
+        ref=Ref(row.api_group, row.api_version, row.kind, row.namespace, row.name),
+        component=row.component,
+        origin=row.origin,
+        mode=row.mode,
+        state=row.state,
+        wanted=row.wanted,
+        release=row.release,
+        revision=row.revision,
+        fence=row.fence,
+        uid=row.uid or "",
+        desired_digest=row.desired_digest or "",
+        applied_digest=row.applied_digest or "",
+        tree_digest=row.tree_digest or "",
+        digest_form=row.digest_form or 0,
+        generation=row.generation or 0,
+        resource_version=row.resource_version or 0,
+        bare=tuple([tuple(path) for path in row.bare or ()]),
+        yielded=tuple([(path, manager, value) for path, manager, value in row.yielded or ()]),
+        gc=row.gc,
+        propagation=row.propagation or "",
+        health=row.health,
+        health_reason=row.health_reason or "",
+        health_since=row.health_since,
+    )
+
+
+def columns(app: int, cluster_id: int, row: Managed, state: str, now: datetime) -> dict[str, Any]:
+    """A row as `record` writes it; what an observer knows of the object is kept by the caller."""
+    ref = row.ref
+    return {
+        "app": app,
+        "cluster": cluster_id,
+        "api_group": ref.group,
+        "kind": ref.kind,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "uid": row.uid or None,
+        "api_version": ref.version,
+        "component": row.component,
+        "origin": row.origin,
+        "mode": row.mode,
+        "state": state,
+        "wanted": row.wanted,
+        "desired_digest": row.desired_digest,
+        "applied_digest": row.applied_digest,
+        "tree_digest": row.tree_digest,
+        "digest_form": row.digest_form or None,
+        "generation": row.generation or None,
+        "resource_version": row.resource_version or None,
+        "bare": [list(path) for path in row.bare] or None,
+        "yielded": [list(part) for part in row.yielded] or None,
+        "release": row.release,
+        "revision": row.revision,
+        "fence": row.fence,
+        "gc": row.gc,
+        "propagation": row.propagation or None,
+        "own_digest": None,
+        "seen_version": None,
+        "seen_at": None,
+        "health": row.health,
+        "health_reason": row.health_reason or None,
+        "health_since": row.health_since,
+        "drift": "none",
+        "changed_at": now,
+    }

@@ -1,0 +1,179 @@
+"""Opening a release: application, revision, content, plan, event and wake in one transaction (store.md section 6)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from appdelivery import errors
+from appdelivery.model import canonical, secret
+from appdelivery.model.history import Release, Revision
+from appdelivery.store import blobs, content, engine, events, plans, summary
+from appdelivery.store.tables.applications import application, application_label, revision
+from appdelivery.store.tables.releases import plan, release
+from appdelivery.store.tables.work import work_item
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from appdelivery.delivery.ports import ReleaseRequest
+    from appdelivery.model.refs import AppKey
+    from appdelivery.store.open import Store
+
+PLAN_LIFE = timedelta(days=7)
+
+_app = (
+    sa.select(application)
+    .where(application.c.namespace == sa.bindparam("namespace"), application.c.name == sa.bindparam("name"))
+    .with_for_update()
+)
+_newest = (
+    sa.select(release)
+    .join(application, application.c.id == release.c.app)
+    .where(application.c.namespace == sa.bindparam("namespace"), application.c.name == sa.bindparam("name"))
+    .order_by(release.c.number.desc())
+    .limit(1)
+)
+_wake = (
+    sa.update(work_item)
+    .where(work_item.c.kind == "app", work_item.c.id == sa.bindparam("key"))
+    .values(due_at=sa.bindparam("now"), generation=work_item.c.generation + 1)
+)
+_by_key = sa.select(revision).where(revision.c.app == sa.bindparam("app_id"), revision.c.key == sa.bindparam("content"))
+_by_number = sa.select(revision).where(revision.c.app == sa.bindparam("app_id"), revision.c.number == sa.bindparam("nr"))
+
+
+def newest(store: Store, app: AppKey) -> Release | None:
+    def work(connection: sa.Connection) -> Release | None:
+        row = connection.execute(_newest, {"namespace": app.namespace, "name": app.name}).first()
+        return None if row is None else value(row, app)
+
+    return store.read(work)
+
+
+def open_release(store: Store, request: ReleaseRequest) -> tuple[Release, Revision]:
+    return store.write(lambda connection: _open(connection, store, request))
+
+
+def _open(connection: sa.Connection, store: Store, request: ReleaseRequest) -> tuple[Release, Revision]:
+    now = store.now(connection)
+    # The work item before the application: the order in which `record` locks them.
+    if not connection.execute(_wake, {"key": str(request.app), "now": now}).rowcount:
+        engine.make_work_item(connection, request.app)
+        connection.execute(_wake, {"key": str(request.app), "now": now})
+    app = _application(connection, request, now)
+    if app.last_release != request.after:
+        raise errors.Conflict(
+            f"open a release of {request.app}: release {app.last_release} was opened meanwhile, this one was planned "
+            + (f"after release {request.after}" if request.after else "as the first"),
+            code="release.moved",
+            hint="make the plan again, then deliver it",
+        )
+    # Whoever plants a secret value in an object has it in the document and the plan too, under names we do not know.
+    seal = any(s.ref is None for _, _, _, body in request.desired for s in secret.inside(body))
+    found = _revision(connection, store, request, app, now, seal=seal)
+    number = app.last_release + 1
+    row = _release_row(store, request, number=number, revision_number=found.number, app=app.id, now=now)
+    connection.execute(sa.insert(release), row)
+    connection.execute(sa.insert(plan), _plan_row(connection, store, request, row, now, seal=seal))
+    _update_application(connection, request, app, number=number, revision_number=found.number, now=now)
+    opened = Release(
+        row["id"], request.app, number, found.number, request.cause, request.actor, "running", now,
+        reason=request.reason, request=request.request, lenient=request.lenient,
+    )  # fmt: skip
+    data = {"release": number, "revision": str(found), "cause": request.cause, "request": request.request}
+    events.add(
+        connection,
+        [events.row("release.opened", now, str(request.app), request.actor, data, app=app.id, release=row["id"])],
+    )
+    summary.refresh(connection, app.id, now)
+    return opened, found
+
+
+def value(row: Any, app: AppKey) -> Release:
+    return Release(
+        row.id, app, row.number, row.revision, row.cause, events.actor_of(row.actor), row.outcome, row.opened_at,
+        ended_at=row.ended_at, reason=row.reason or "", message=row.message or "", counts=row.counts, request=row.request,
+        lenient=row.lenient,
+    )  # fmt: skip
+
+
+def _application(connection: sa.Connection, request: ReleaseRequest, now: datetime) -> Any:
+    key = {"namespace": request.app.namespace, "name": request.app.name}
+    row = connection.execute(_app, key).first()
+    if row is None:
+        fresh = key | {
+            "labels": {}, "last_revision": 0, "last_release": 0, "health": "progressing", "message": "",
+            "health_rank": summary.RANK["progressing"], "clusters_ready": 0, "clusters_total": 0, "objects": 0,
+            "drifted": 0, "health_since": now, "version": 0, "created_at": now, "updated_at": now,
+        }  # fmt: skip
+        connection.execute(sa.insert(application), fresh)
+        row = connection.execute(_app, key).one()
+    return row
+
+
+def _revision(
+    connection: sa.Connection, store: Store, request: ReleaseRequest, app: Any, now: datetime, *, seal: bool
+) -> Revision:
+    wanted = request.revision or (app.last_revision if request.request == "delete" else 0)
+    if wanted:
+        row = connection.execute(_by_number, {"app_id": app.id, "nr": wanted}).first()
+        if row is None:
+            raise errors.NotFound(f"open a release of {request.app}: it has no revision {wanted}")
+    else:
+        row = connection.execute(_by_key, {"app_id": app.id, "content": request.rendered.key}).first()
+    if row is None:
+        content.add_revision(connection, store, request, app, now, seal=seal)
+        made = Revision(request.app, app.last_revision + 1, request.rendered.key, now, request.actor)
+    else:
+        made = Revision(request.app, row.number, row.key, row.created_at, events.actor_of(row.created_by))
+    if request.request != "delete":
+        content.add_rendered(connection, store, request, app=app.id, number=made.number, now=now)
+    return made
+
+
+def _release_row(
+    store: Store, request: ReleaseRequest, *, number: int, revision_number: int, app: int, now: datetime
+) -> dict[str, Any]:
+    return {
+        "id": store.new_id(), "app": app, "number": number, "revision": revision_number, "cause": request.cause,
+        "cause_ref": request.cause_ref or None, "reason": request.reason or None, "request": request.request,
+        "actor": events.actor_tree(request.actor), "options": request.options, "counts": None, "plan": store.new_id(),
+        "lenient": request.lenient, "outcome": "running", "opened_at": now,
+    }  # fmt: skip
+
+
+def _plan_row(
+    connection: sa.Connection, store: Store, request: ReleaseRequest, made: dict[str, Any], now: datetime, *, seal: bool
+) -> dict[str, Any]:
+    tree = plans.tree(request.plan)
+    body = blobs.put(connection, store, [tree], now, seal=seal)[0]
+    return {
+        "id": made["plan"], "app": made["app"], "revision": made["revision"], "digest": body, "body": body,
+        "base": canonical.digest(tree["base"]), "state": "applied", "actor": made["actor"], "created_at": now,
+        "expires_at": now + PLAN_LIFE, "release": made["id"],
+    }  # fmt: skip
+
+
+def _update_application(
+    connection: sa.Connection, request: ReleaseRequest, app: Any, *, number: int, revision_number: int, now: datetime
+) -> None:
+    change: dict[str, Any] = {
+        "last_release": number,
+        "last_revision": max(app.last_revision, revision_number),
+        "updated_at": now,
+    }
+    if request.request != "delete":
+        change["deleted_at"] = None
+        if app.deleted_at is not None:
+            change["created_at"] = now
+        if not request.revision or request.labels:
+            change["labels"] = request.labels
+    connection.execute(sa.update(application).where(application.c.id == app.id).values(change))
+    if "labels" in change and (change["labels"] != app.labels or app.deleted_at is not None):
+        connection.execute(sa.delete(application_label).where(application_label.c.app == app.id))
+        rows = [{"app": app.id, "key": key, "value": text} for key, text in sorted(request.labels.items())]
+        if rows:
+            connection.execute(sa.insert(application_label), rows)

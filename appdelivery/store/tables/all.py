@@ -1,0 +1,30 @@
+"""Every table, for those who need the whole schema: creation, backup, check, migrations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appdelivery.store.tables import (
+    applications,
+    base,
+    blobs,
+    clusters,
+    events,
+    installation,
+    inventory,
+    releases,
+    secrets,
+    work,
+)
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+metadata = base.metadata
+
+__all__ = ["applications", "blobs", "clusters", "events", "installation", "inventory", "releases", "secrets", "work"]
+
+
+def in_order() -> list[sa.Table]:
+    """Parents before children."""
+    return [table for table in metadata.sorted_tables if table.name != "alembic_version"]

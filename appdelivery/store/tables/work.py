@@ -1,0 +1,28 @@
+"""`work_item`: who may write for what.  Nothing wide stands here, since every lease rewrites the row."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from appdelivery.store import types
+from appdelivery.store.tables import base
+
+KINDS = ("app", "run", "cluster", "source", "schedule", "notify", "sweep")
+
+work_item = sa.Table(
+    "work_item",
+    base.metadata,
+    base.key("kind", types.Text, types.one_of("kind", KINDS)),
+    base.key("id", types.Text),
+    base.needed("generation", types.Int),
+    base.maybe("due_at", types.Time),
+    base.needed("priority", types.Int),
+    base.maybe("lease_owner", types.Text),
+    base.maybe("lease_until", types.Time),
+    base.needed("fence", types.Int),
+    base.needed("failures", types.Int),
+    base.maybe("error", types.Text),
+    postgresql_with={"fillfactor": 70},
+)
+_due = work_item.c.due_at.is_not(None)
+sa.Index("work_item_due", work_item.c.due_at, sqlite_where=_due, postgresql_where=_due)
