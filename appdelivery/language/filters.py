@@ -323,7 +323,7 @@ def toyaml(b: Budget, value: Any) -> str:
     from appdelivery.language import yaml_out
 
     runtime.spend_text(b, _measure(b, "toyaml", value) * 2)
-    return yaml_out.dump(value)
+    return yaml_out.dump(value).removeprefix("---\n")
 
 
 def _measure(b: Budget, name: str, value: Any) -> int:
