@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from appdelivery.language import compat_parse
-from appdelivery.language.compat_parse import NotSupported
+from appdelivery.language.compat_tokens import NotSupported
 from appdelivery.model import suggest
 
 __all__ = ["NotSupported", "to_expression"]
