@@ -26,6 +26,7 @@ FORM = 1  # of own_digest and tree_digest: rises when their making changes (deli
 SHAPE = "shape"  # the digest of an object whose values no longer have the shape we applied
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 PRESENT: Tree = {".": {}}
+FORGOTTEN: Tree = {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}  # removed with the subtraction
 
 
 def entry(body: Body, manager: str, operation: str = "Apply") -> dict[str, Any] | None:
@@ -164,12 +165,12 @@ def _marked(tree: Tree, path: tuple[str, ...]) -> Tree:
 
 
 def subtract(tree: Tree, ours: Tree) -> Tree:
-    """The part of a tree that we do not own."""
+    """The part of a tree that we do not own.  A container of which nothing but itself is left goes too: ours keeps it."""
     out = {}
     for key, sub in tree.items():
         if key not in ours:
             out[key] = sub
-        elif sub and ours[key] and (rest := subtract(sub, ours[key])):
+        elif sub and ours[key] and (rest := subtract(sub, ours[key])) and rest != PRESENT:
             out[key] = rest
     return out
 
@@ -187,7 +188,7 @@ def without_ours(body: Body, manager: str, legacy: Sequence[str], *, drop: str =
         if drop and name == drop:
             continue
         legacy_here = name != manager and not one.get("subresource") and _matches(name, legacy)
-        rest = subtract(one.get("fieldsV1") or {}, ours) if legacy_here else one.get("fieldsV1")
+        rest = subtract(subtract(one.get("fieldsV1") or {}, ours), FORGOTTEN) if legacy_here else one.get("fieldsV1")
         if rest or not legacy_here:
             kept.append({**one, "fieldsV1": rest})
     return kept if kept != before else None
