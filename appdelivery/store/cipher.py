@@ -58,14 +58,24 @@ class Keys:
         key = self.peek()
         given = keys.fingerprint(key) if key else ""
         if key is None or given != wanted:
-            raise errors.StoreError(
-                f"open the secrets of the store: {self._where} "
-                + (f"holds master key {given}" if key else "does not exist")
-                + (f", these were sealed with {wanted}" if wanted else ", and this store was made without a master key"),
-                code="store.master-key",
-                hint=f"put the right key at {self._where}; everything without secrets works meanwhile",
-            )
+            raise self._refused(given, wanted)
         return key
+
+    def _refused(self, given: str, wanted: str | None) -> errors.StoreError:
+        sealed = f"they were sealed with {wanted}" if wanted else "the store was made without one"
+        if not self._where:
+            why, hint = (
+                "no master key was given",
+                f"set {keys.VARIABLE} to a file of {keys.SIZE} random bytes with mode 0600",
+            )
+        else:
+            why = f"{self._where} holds master key {given}" if given else f"{self._where} does not exist"
+            hint = f"put the right key at {self._where}"
+        return errors.StoreError(
+            f"use the secrets of the store: {why}, {sealed}",
+            code="store.master-key",
+            hint=f"{hint}; everything without secrets works meanwhile",
+        )
 
     def peek(self) -> bytes | None:
         if not self._asked:

@@ -13,6 +13,7 @@ from appdelivery import errors
 from appdelivery.store import files
 
 SIZE = 32
+VARIABLE = "APPCTL_MASTER_KEY_FILE"  # of stores in PostgreSQL
 
 
 def path_beside(store: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import sqlalchemy as sa
 
 from appdelivery import errors
-from appdelivery.store import cipher, create, files, gate, keys, postgres, sqlite, trouble
+from appdelivery.store import cipher, create, files, gate, keys, postgres, sqlite, trouble, types
 from appdelivery.store.tables import installation as tables
 from appdelivery.store.tables.version import SCHEMA
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 T = TypeVar("T")
-_clock = sa.select(sa.func.clock_timestamp())
+_clock = sa.select(sa.type_coerce(sa.func.clock_timestamp(), types.Time()))
 _state = sa.select(tables.installation.c.schema, tables.installation.c.usable_from, tables.installation.c.master_key)
 
 
@@ -142,10 +142,10 @@ def open(
     lock_timeout_s: float = 30,
     master_key_file: str = "",
 ) -> Store:
-    """A path or a postgresql:// URL.  master_key_file '' = `<store>.key` of a local file, none in PostgreSQL."""
+    """A path or a postgresql:// URL.  master_key_file '' = `<store>.key` of a file, APPCTL_MASTER_KEY_FILE in PostgreSQL."""
     remote = postgres.is_url(location)
     path = "" if remote else os.path.abspath(location.removeprefix("sqlite:///"))
-    key_file = master_key_file or ("" if remote else keys.path_beside(path))
+    key_file = master_key_file or (os.environ.get(keys.VARIABLE, "") if remote else keys.path_beside(path))
 
     def made(engine: sa.Engine, path: str = path, *, writable: bool = mode == "write") -> Store:
         return Store(
@@ -158,7 +158,7 @@ def open(
             new_id=new_id,
             lock_timeout_s=lock_timeout_s,
             master=(lambda: keys.read(key_file)) if key_file else (lambda: None),
-            key_file=key_file or "the master key file (setting masterKeyFile)",
+            key_file=key_file,
             writable=writable,
         )
 
@@ -256,7 +256,7 @@ def _upgrade(store: Store) -> None:
     from appdelivery.store import migrate
 
     store.engine.dispose()
-    store.notices.append(migrate.local(store.path, clock=store.clock))
+    store.notices.append(migrate.local(store.path))
 
 
 def _open_postgres(store: Store) -> None:

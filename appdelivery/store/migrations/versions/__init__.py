@@ -1,0 +1,1 @@
+"""One module per schema, oldest first.  Never edited after a release."""
