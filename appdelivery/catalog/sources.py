@@ -70,7 +70,12 @@ def shipped(folder: str) -> Source:
 
 def given(paths: Sequence[str]) -> list[Source]:
     """One source for every path of the command line."""
-    return [_folder(path) if os.path.isdir(path) else _files(path, [path]) for path in paths]
+    return [_folder(path) if os.path.isdir(path) else _file(path) for path in paths]
+
+
+def _file(path: str) -> Source:
+    """A definition, also when the path is that of its cases."""
+    return _files(path, [path.removesuffix(TESTS) + ENDING if path.endswith(TESTS) else path])
 
 
 def _folder(path: str) -> Source:
@@ -86,8 +91,8 @@ def _files(path: str, files: Iterable[str]) -> Source:
         kind, name = head(file)
         if kind in FOLDERS:
             found[kind, name] = file
-        elif file == path:
-            raise errors.SourceError(f"read {path}: it is not a definition (its kind is {kind or 'missing'})")
+        elif not os.path.isdir(path):
+            raise errors.SourceError(f"read {file}: it is not a definition (its kind is {kind or 'missing'})")
     folder = path if os.path.isdir(path) else os.path.dirname(path) or "."
     return Source("command line", "", found, (f"{folder}/_shared", f"{os.path.dirname(folder) or '.'}/{SHARED}"))
 

@@ -53,33 +53,34 @@ def stamped(body: Any, labels: dict[str, str], facts: Facts, *, name: str, outpu
     """
     if type(body) is not dict or type(kind := body.get("kind")) is not str or type(body.get("apiVersion")) is not str:
         raise _refused(f"output '{output}' is not a Kubernetes object with apiVersion and kind")
-    metadata = body.get("metadata")
     namespaced = (body["apiVersion"].rpartition("/")[0], kind) not in scope.CLUSTER_SCOPED
-    if metadata is None:  # also: the definition wrote no metadata at all
-        full = (
-            {"name": name, "namespace": facts.namespace, "labels": labels}
-            if namespaced
-            else {"name": name, "labels": labels}
-        )
+    given = body.get("metadata")
+    full: dict[str, Any] = {"name": name, "namespace": facts.namespace} if namespaced else {"name": name}
+    if given is None:
+        full["labels"] = labels
         if facts.annotations:
             full["annotations"] = facts.annotations
         return {"apiVersion": None, "kind": None, "metadata": full, **{k: v for k, v in body.items() if k != "metadata"}}
-    if type(metadata) is not dict:
+    if type(given) is not dict:
         raise _refused(f"output '{output}': metadata is not a map")
-    full = {"name": name, "namespace": facts.namespace, **metadata} if namespaced else {"name": name, **metadata}
+    _complete(full, given, labels, facts, output=output)
     if not namespaced:
         full.pop("namespace", None)
-    elif full["namespace"] is None:
-        full["namespace"] = facts.namespace
+    return {**body, "metadata": full}
+
+
+def _complete(full: dict[str, Any], given: dict[str, Any], labels: dict[str, str], facts: Facts, *, output: str) -> None:
+    """Lays the metadata that a definition wrote over the engine's."""
+    full |= given
     if type(full["name"]) is not str or not full["name"]:
         raise _refused(f"output '{output}': metadata.name is not a text")
-    written = metadata.get("labels")
+    written = given.get("labels")
     full["labels"] = labels if not written else _joined(written, labels, output)
-    if (written := metadata.get("annotations")) or facts.annotations:
-        full["annotations"] = {**(written or {}), **{k: v for k, v in facts.annotations.items() if k not in (written or {})}}
-    elif written is not None:
+    annotations = given.get("annotations")
+    if facts.annotations:
+        full["annotations"] = {**facts.annotations, **(annotations or {})}
+    elif annotations is not None and not annotations:
         del full["annotations"]
-    return {**body, "metadata": full}
 
 
 def _joined(written: Any, labels: dict[str, str], output: str) -> dict[str, str]:

@@ -24,12 +24,13 @@ UNKNOWN = "parameters.unknown"
 def fill(of: Work, facts: Facts) -> None:
     """Fills part.parameters of every part; SpecError with everything that is wrong in any of them."""
     problems: list[Problem] = []
+    named = '"$' in of.written and any(f'{{"{kind}":' in of.written for kind in secrets.KINDS)
     for part in of.parts:
         try:
             part.parameters = part.definition.code.check(part.properties)
         except schema.Refusal:
             problems += _refused(of, part, facts)
-        if '"$' in of.written and not problems:
+        if named and not problems:
             problems += _secrets(of, part, facts)
         if "$${" in of.written:
             part.parameters = inline.unescape(part.parameters)

@@ -33,41 +33,50 @@ def render(app: Application, definitions: Resolve, context: RenderContext = DEFA
     for of in works:
         hashing.write(of, known)
     ordered = dataflow.connect(works, known)
-    _each(works, lambda of: _check(of, known))
+    _check(works, known)
     by_name = {of.component.name: of for of in works}
     _each(ordered, lambda of: _make(of, by_name, known))
     config.stamp(works, known)
     return _rendered(works, known)
 
 
-def _check(of: Work, known: Facts) -> None:
-    """The schema of every part, and the component's own rules where no value is missing."""
+def _check(works: Sequence[Work], known: Facts) -> None:
+    """Schemas and the components' own rules; what takes values from elsewhere is checked when they are there.
+
+    Unless something is wrong already: then it is checked as written, so that all problems come together.
+    """
+    try:
+        _each([of for of in works if not of.late], lambda of: _ready(of, of.digest, known))
+    except SpecError as error:
+        late = [of for of in works if of.late]
+        work.stop([*error.problems, *_problems(late, lambda of: properties.fill(of, known))])
+
+
+def _ready(of: Work, digest: str, known: Facts) -> None:
     properties.fill(of, known)
-    if not any(part.leaves for part in of.parts):
-        _begin(of, of.digest, known)
-        work.stop(component.checks(of, of.parts[0], of.context, known))
+    of.digest = digest
+    of.revision = f"{of.component.name}-v{known.context.component_revisions(of.component.name, digest)}"
+    of.context = component.context(of, known)
+    work.stop(component.checks(of, of.parts[0], of.context, known))
 
 
 def _make(of: Work, works: dict[str, Work], known: Facts) -> None:
-    if any(part.leaves for part in of.parts):
+    if of.late:
         dataflow.settle(of, works, known)
-        properties.fill(of, known)
-        _begin(of, hashing.resolved(of, known), known)
-        work.stop(component.checks(of, of.parts[0], of.context, known))
+        _ready(of, hashing.resolved(of, known), known)
     component.make(of, known)
     if len(of.parts) > 1:
         traits.run(of, known)
     fold.objects(of)
 
 
-def _begin(of: Work, digest: str, known: Facts) -> None:
-    of.digest = digest
-    of.revision = f"{of.component.name}-v{known.context.component_revisions(of.component.name, digest)}"
-    of.context = component.context(of, known)
-
-
 def _each(works: Sequence[Work], step: Callable[[Work], None]) -> None:
-    """One phase over all components; those that wait for a failed one are left out, their problems would be its echo."""
+    """One phase over all components; SpecError with the problems of all of them."""
+    work.stop(_problems(works, step))
+
+
+def _problems(works: Sequence[Work], step: Callable[[Work], None]) -> list[Problem]:
+    """Those that wait for a failed one are left out: their problems would be its echo."""
     problems: list[Problem] = []
     failed: set[str] = set()
     for of in works:
@@ -79,7 +88,7 @@ def _each(works: Sequence[Work], step: Callable[[Work], None]) -> None:
         except SpecError as error:
             problems.extend(error.problems)
             failed.add(of.component.name)
-    work.stop(problems)
+    return problems
 
 
 def _rendered(works: Sequence[Work], known: Facts) -> Rendered:

@@ -95,6 +95,11 @@ class Work:
         self.warnings: list[Problem] = []
 
     @property
+    def late(self) -> bool:
+        """Whether some of its properties take their value from elsewhere."""
+        return any([part.leaves for part in self.parts])  # noqa: C419 - half the time of a generator, on the hot path
+
+    @property
     def workload(self) -> Object:
         return self.objects[0]
 
