@@ -1,0 +1,375 @@
+"""Walks the change graph: a ready queue, no barriers (delivery.md section 5).  Called by release.
+
+A node starts when its own edges hold; what failed takes those that wait for it with it.  Writing is send.py's and
+prune.py's, seeing is observe.py's, the patience is wait.py's; this module only knows which node is where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from appdelivery import errors
+from appdelivery.delivery import graph, wait
+from appdelivery.delivery.observe import Sight
+from appdelivery.delivery.work import Seen, Started
+from appdelivery.model import marks
+from appdelivery.model.change import Change, Outcome, Subject, Why
+from appdelivery.model.live import Health, Live
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from appdelivery.delivery.desired import Desired
+    from appdelivery.delivery.observe import Observer
+    from appdelivery.delivery.ports import Applied, Identity
+    from appdelivery.delivery.work import Run
+    from appdelivery.model.change import Edge
+    from appdelivery.model.refs import Ref
+
+    Act = Callable[["Node"], Awaitable[tuple[Outcome, Applied | None]]]
+
+IN_FLIGHT, DELETES_IN_FLIGHT = 64, 32  # per cluster; the Fleet's own limiter stands below
+WRITES = frozenset(("create", "update", "replace", "delete"))
+NEWER_S = 5.0  # how often a run that waits looks whether a newer release wants its place
+OVER = frozenset(("ready", "gone", "failed", "skipped"))
+
+
+@dataclass(slots=True)
+class Node:
+    """state: waiting, running, present, ready, gone, failed, skipped."""
+
+    identity: Identity
+    change: Change | None = None  # None: a component as a whole, or an object outside the application
+    item: Desired | None = None
+    state: str = "waiting"
+    wait_class: str = "none"  # required, optional, none
+    outcome: Outcome | None = None
+    version: int = 0  # of our write; older sights are stale
+    written_at: str = ""  # our managedFields entry's time, by the server's clock; '' = not written in this run
+    waiting: wait.Waiting | None = None
+    why: str = ""  # of failed and skipped
+    outside: bool = False  # not of this application: only looked at
+
+    @property
+    def component(self) -> str:
+        return self.change.subject.component if self.change else ""
+
+
+@dataclass(slots=True)
+class Walk:
+    run: Run
+    observer: Observer
+    nodes: dict[Identity, Node]
+    edges: Sequence[Edge]
+    act: Act
+    trackers: dict[str, wait.Tracker] = field(default_factory=dict)
+    _others: dict[Identity, list[tuple[Identity, str]]] = field(default_factory=dict)
+    _waiters: dict[Identity, list[Identity]] = field(default_factory=dict)
+    _limits: dict[tuple[str, bool], asyncio.Semaphore] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def walk(self) -> None:
+        """Returns when every node is where it will stay; the nodes say how it went."""
+        self._connect()
+        try:
+            for node in list(self.nodes.values()):
+                self._begin(node)
+            while not self._over():
+                await self._hear()
+                self._judge_patience()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _connect(self) -> None:
+        for edge in self.edges:
+            if edge.waiter in self.nodes or graph.is_join(edge.waiter):
+                for identity in (edge.waiter, edge.other):
+                    if graph.is_join(identity):
+                        self.nodes.setdefault(identity, Node(identity))
+                self._others.setdefault(edge.waiter, []).append((edge.other, edge.until))
+                self._waiters.setdefault(edge.other, []).append(edge.waiter)
+        for edge in self.edges:
+            node = self.nodes.get(edge.other)
+            if node is not None and node.item is not None and edge.until == "ready" and not graph.is_join(edge.waiter):
+                node.wait_class = "required"
+
+    # --- what a node does -------------------------------------------------------------------------------------------
+    def _begin(self, node: Node) -> None:
+        action = node.change.action if node.change else "join"
+        if action == "unchanged" or (action == "skip" and node.change and node.change.why.code == "read-only"):
+            self._there(node, self._known_health(node))
+        elif action in ("skip", "unknown"):
+            self._fall(node, "skipped", node.change.why.text or node.change.why.code if node.change else "")
+        else:
+            self._try(node)
+
+    def _known_health(self, node: Node) -> Health:
+        fact = self.run.known.facts.get(node.identity)
+        if fact is None:
+            return Health("missing", "Missing", "it does not exist")
+        node.version = fact.version
+        return fact.health or Health("progressing", "NotJudged", "not looked at yet")
+
+    def _try(self, node: Node) -> None:
+        if node.state != "waiting" or self.run.recorder.superseded:
+            return
+        if node.change is not None and node.change.action not in WRITES:
+            return
+        for other, until in self._others.get(node.identity, ()):
+            found = self.nodes.get(other)
+            if found is None:
+                continue  # outside the application: the plan has seen that it exists
+            if found.state in ("failed", "skipped") and until != "gone":
+                self._fall(node, "skipped", f"{graph.show(other)} {found.state}")
+                return
+            if found.state in ("failed", "skipped"):
+                self._fall(node, "skipped", f"{graph.show(other)} is still there")
+                return
+            if not _holds(found, until, whole=node.change is None):
+                return
+        if node.change is None:
+            node.state = "gone" if node.identity[1][1] == graph.GONE else "ready"
+            self._tell(node)
+            return
+        node.state = "running"
+        self._tracker(node.component)
+        task = asyncio.create_task(self._work(node))
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.observer.queue.put_nowait(error)
+
+    async def _work(self, node: Node) -> None:
+        assert node.change is not None
+        deletes = node.change.action == "delete"
+        key = node.change.subject.cluster, deletes
+        limit = self._limits.setdefault(key, asyncio.Semaphore(DELETES_IN_FLIGHT if deletes else IN_FLIGHT))
+        async with limit:
+            if self.run.recorder.superseded:
+                node.state = "waiting"
+                self.observer.queue.put_nowait(None)
+                return
+            self.run.hooks.progress(Started(node.change))
+            outcome, applied = await self.act(node)
+        node.outcome = outcome
+        node.change = outcome.change
+        self.run.hooks.progress(outcome)
+        self.observer.queue.put_nowait((node, applied))
+
+    def _acted(self, node: Node, applied: Applied | None) -> None:
+        assert node.outcome is not None
+        assert node.change is not None
+        self._active(node.component)
+        if node.outcome.result == "failed":
+            self._fall(node, "failed", node.outcome.error)
+        elif node.outcome.result == "skipped":
+            self._fall(node, "skipped", node.outcome.error)
+        elif node.change.action == "delete":
+            node.state = "gone"
+            self._tell(node)
+        elif node.change.action == "unchanged":
+            self._there(node, self._known_health(node))
+        elif applied is not None:
+            node.version = applied.version
+            node.written_at = _written_at(applied.body, self.run.manager)
+            self._there(node, self.run.hooks.judge(Live(node.change.subject.ref, applied.body)))
+
+    # --- what is seen -----------------------------------------------------------------------------------------------
+    def _there(self, node: Node, health: Health) -> None:
+        node.state = "present"
+        now = self.run.hooks.clock()
+        self._tracker(node.component)
+        node.waiting = wait.Waiting(node.identity[1][1], node.component, now, health, now)
+        if node.item is not None:
+            node.waiting.replicas = int((node.item.body.get("spec") or {}).get("replicas") or 1)
+        self._judged(node, health, first=True)
+        self._tell(node)
+        if node.state == "present" and node.wait_class == "required":
+            self._watch(node)
+
+    def _watch(self, node: Node) -> None:
+        assert node.change is not None
+        subject = node.change.subject
+        fact = self.run.known.facts.get(node.identity)
+        kind = (fact.ref if fact is not None and not node.written_at else subject.ref).of
+        own = not node.outside and node.change.action != "skip"
+        here = [n.identity[1][2] for n in self.nodes.values() if n.identity[0] == subject.cluster and n.identity[1][2]]
+        namespaces = sorted(set(here)) if own else [subject.ref.namespace] if subject.ref.namespace else []
+        self.observer.follow(subject.cluster, kind, namespaces, ours=own, name=subject.ref.name)
+
+    def _judged(self, node: Node, health: Health, *, first: bool = False) -> None:
+        assert node.waiting is not None
+        assert node.change is not None
+        now = self.run.hooks.clock()
+        before = node.waiting.health
+        if first or (before.state, before.reason, before.message) != (health.state, health.reason, health.message):
+            if not first and before.state != health.state:
+                node.waiting.health_since = now
+            node.waiting.health = health
+            self._active(node.component)
+            self.run.hooks.progress(Seen(node.change.subject, health))
+        if node.state == "present" and wait.settled(health, node.wait_class, node.waiting.since, now):
+            node.state = "ready"
+            self._tell(node)
+
+    def _see(self, sight: Sight) -> None:
+        if sight.what == "trouble":
+            self._blind(sight)
+        elif sight.what == "pod":
+            self._pod(sight)
+        elif sight.what in ("seen", "gone") and sight.identity is not None and sight.fact is not None:
+            node = self.nodes.get(sight.identity)
+            if node is None or node.state not in ("present", "ready") or sight.fact.version < node.version:
+                return
+            if sight.what == "gone":
+                self._judged(node, Health("missing", "Missing", "somebody deleted it"))
+            elif sight.fact.health is not None:
+                self._judged(node, sight.fact.health)
+
+    def _blind(self, sight: Sight) -> None:
+        """A kind that may not be watched cannot be waited for."""
+        assert sight.error is not None
+        for node in list(self.nodes.values()):
+            same = node.identity[0] == sight.cluster and node.identity[1][:2] == (sight.kind.group, sight.kind.kind)
+            if same and node.state == "present" and node.wait_class == "required":
+                self._fall(node, "failed", f"cannot see whether it is ready: {sight.error.message}")
+
+    def _pod(self, sight: Sight) -> None:
+        if sight.live is None:
+            return
+        metadata = sight.live.body["metadata"]
+        labels = metadata.get("labels") or {}
+        for node in self.nodes.values():
+            if node.waiting is None or node.item is None or node.state != "present":
+                continue
+            cluster, (_, kind, namespace, _) = node.identity
+            selector = wait.selector_of(node.item.body)
+            here = (cluster, namespace) == (sight.cluster, metadata.get("namespace", ""))
+            if kind in wait.BUDGETED and here and selector and selector.items() <= labels.items():
+                old = not node.written_at or str(metadata.get("creationTimestamp", "")) < node.written_at
+                wait.count_pod(node.waiting, sight.live.body, old=old)
+                self._active(node.component)
+
+    # --- how it goes on ---------------------------------------------------------------------------------------------
+    def _tell(self, node: Node) -> None:
+        for waiter in self._waiters.get(node.identity, ()):
+            if waiter in self.nodes:
+                self._try(self.nodes[waiter])
+
+    def _fall(self, node: Node, state: str, why: str) -> None:
+        node.state, node.why = state, why
+        if node.outcome is None and node.change is not None:
+            node.outcome = Outcome(node.change, "failed" if state == "failed" else "skipped", why)
+            self.run.hooks.progress(node.outcome)
+        self._tell(node)
+
+    def _over(self) -> bool:
+        if self._tasks or not self.observer.queue.empty():
+            return False
+        if self.run.recorder.superseded:
+            return True
+        return all(node.state in OVER or self._may_stay(node) for node in self.nodes.values())
+
+    def _may_stay(self, node: Node) -> bool:
+        """present is enough for what does not gate; waiting is for ever when only such things are waited for."""
+        if node.state == "present":
+            return node.wait_class != "required" or (
+                self.run.hooks.wait == "applied" and not self._waiters.get(node.identity)
+            )
+        return False
+
+    async def _hear(self) -> None:
+        """The next thing that happens: an answer, a sight, or time."""
+        queue = self.observer.queue
+        if queue.empty():
+            await self._news()
+        while not queue.empty():
+            heard = queue.get_nowait()
+            if isinstance(heard, BaseException):
+                raise heard
+            if isinstance(heard, Sight):
+                self._see(heard)
+            elif heard is not None:
+                self._acted(*heard)
+
+    async def _news(self) -> None:
+        now = self.run.hooks.clock()
+        seconds = wait.next_moment(self._hoping(), self.run.work.policies.patience, now)
+        if seconds is None and not self._tasks:
+            names = [graph.show(node.identity) for node in self.nodes.values() if node.state not in OVER]
+            raise errors.Bug(f"the walk of {self.run.work.app} stands still: {', '.join(names[:5])}")
+        getter = asyncio.ensure_future(self.observer.queue.get())
+        timer = asyncio.ensure_future(self.run.hooks.sleep(min(seconds, NEWER_S))) if seconds is not None else None
+        waited: set[asyncio.Future[Any]] = {getter} | ({timer} if timer else set())
+        try:
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for future in waited:
+                future.cancel()
+            await asyncio.gather(*waited, return_exceptions=True)
+        if not getter.cancelled():
+            self.observer.queue.put_nowait(getter.result())
+        else:
+            await self.run.recorder.look()
+
+    def _hoping(self) -> Iterable[tuple[wait.Waiting, wait.Tracker]]:
+        for node in self.nodes.values():
+            if node.state == "present" and node.wait_class == "required" and node.waiting is not None:
+                yield node.waiting, self.trackers[node.component]
+
+    def _judge_patience(self) -> None:
+        now = self.run.hooks.clock()
+        patience = self.run.work.policies.patience
+        for node in list(self.nodes.values()):
+            if node.state != "present" or node.wait_class != "required" or node.waiting is None:
+                continue
+            if wait.settled(node.waiting.health, node.wait_class, node.waiting.since, now):
+                self._judged(node, node.waiting.health)
+            elif why := wait.ending(node.waiting, self.trackers[node.component], patience, now):
+                self._fall(node, "failed", why)
+            elif wait.wants_pods(node.waiting, now) and node.item is not None:
+                cluster, (_, _, namespace, _) = node.identity
+                self.observer.pods(cluster, namespace, _pod_labels(node.item, self.run))
+
+    def _tracker(self, component: str) -> None:
+        now = self.run.hooks.clock()
+        self.trackers.setdefault(component, wait.Tracker(now, now))
+
+    def _active(self, component: str) -> None:
+        self._tracker(component)
+        self.trackers[component].active = self.run.hooks.clock()
+
+
+def outside(identity: Identity, ref: Ref) -> Node:
+    """Stands for an object that is only looked at."""
+    change = Change(Subject(identity[0], ref, ""), "unchanged", Why("digest-equal", "", {}))
+    return Node(identity, change, wait_class="required", outside=True)
+
+
+def _holds(node: Node, until: str, *, whole: bool) -> bool:
+    """whole: asked for a component, for which its optional objects need only be there."""
+    if until == "present" or (whole and until == "ready" and node.wait_class != "required"):
+        return node.state in ("present", "ready")
+    return node.state == until
+
+
+def _pod_labels(item: Desired, run: Run) -> str:
+    """Pods of shipped definitions carry the application's name, so one watch serves all; others by their own selector."""
+    labels = ((((item.body.get("spec") or {}).get("template") or {}).get("metadata") or {}).get("labels")) or {}
+    if labels.get(marks.NAME) == run.work.app.name:
+        return f"{marks.NAME}={run.work.app.name}"
+    return ",".join([f"{key}={value}" for key, value in sorted(wait.selector_of(item.body).items())])
+
+
+def _written_at(body: dict[str, Any], manager: str) -> str:
+    for entry in body["metadata"].get("managedFields") or ():
+        if entry.get("manager") == manager and entry.get("operation") == "Apply":
+            return str(entry.get("time", ""))
+    return ""

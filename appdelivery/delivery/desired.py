@@ -1,0 +1,260 @@
+"""The desired set: what render made, as it is to stand in one cluster (delivery.md section 2).
+
+Normalised, checked for what a server-side apply would refuse, marked as ours and digested.  `prepare` needs no cluster and
+is what `validate` runs; `desired` settles namespaces by the cluster's discovery.  Pure; called by platform.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from appdelivery import errors
+from appdelivery.delivery import graph, normal
+from appdelivery.model import canonical, marks, suggest
+from appdelivery.model.change import Subject
+from appdelivery.model.problem import Problem
+from appdelivery.model.record import changed
+from appdelivery.model.refs import Ref, ref_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from appdelivery.delivery.policies import Policies
+    from appdelivery.delivery.ports import Installation
+    from appdelivery.model.live import ClusterFacts
+    from appdelivery.model.manifest import Manifest, Origin, Rendered
+    from appdelivery.model.refs import AppKey
+
+MOST_OBJECTS = 5000
+MOST_BYTES = 1_400_000  # of one object; etcd refuses about 1.5 MiB
+KEEP = {"appdelivery.dev/prune": "false", "helm.sh/resource-policy": "keep"}
+ARGO_SYNC = "argocd.argoproj.io/sync-options"
+RECREATE = "appdelivery.dev/recreate"
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One object as it is to be.  body has our labels and owner mark; revision and fence are added when it is sent."""
+
+    subject: Subject
+    body: dict[str, Any]  # may hold Secret leaves; shares sub-trees: never changed in place
+    digest: str
+    origin: Origin
+    component_type: str = ""
+    stage: str = "DefaultDispatch"
+    workload: bool = False
+    mode: str = "owned"  # or read-only
+    gc: str = "onAppUpdate"
+    propagation: str = ""
+    take_over: bool = False
+    recreate: bool = False
+    waits: bool = False  # holds placeholders until live values are known
+
+    @property
+    def identity(self) -> tuple[str, tuple[str, str, str, str]]:
+        return self.subject.identity
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A manifest after everything that needs no cluster."""
+
+    manifest: Manifest
+    ref: Ref
+    body: dict[str, Any]
+    component_type: str
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    prepared: tuple[Prepared, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def check(rendered: Rendered) -> Checked:
+    """Everything that can be said without a cluster, all problems together: for `validate` and before every plan."""
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    found: list[Prepared] = []
+    for component in rendered.components:
+        for manifest in component.manifests:
+            for body in normal.flattened(manifest.body):
+                try:
+                    clean = normal.normalised(body, warnings)
+                except errors.SpecError as error:
+                    problems += [_from(problem, manifest.origin) for problem in error.problems]
+                    continue
+                problems += [_from(problem, manifest.origin) for problem in normal.doubled_keys(clean)]
+                found.append(Prepared(manifest, ref_of(clean), clean, component.type, bool(component.waits_for)))
+    problems += _twice(found)
+    if len(found) > MOST_OBJECTS:
+        text = f"the application renders {len(found)} objects; at most {MOST_OBJECTS} are delivered as one"
+        problems.append(Problem(text, code="delivery.too-many-objects", hint="make it several applications"))
+    problems += graph.circles(rendered)
+    return Checked(tuple(found), tuple(problems), tuple(warnings))
+
+
+def prepare(rendered: Rendered) -> tuple[Prepared, ...]:
+    checked = check(rendered)
+    if checked.problems:
+        raise errors.SpecError(checked.problems)
+    return checked.prepared
+
+
+def desired(rendered: Rendered, facts: ClusterFacts, installation: Installation, policies: Policies) -> tuple[Desired, ...]:
+    """The desired set of one cluster; SpecError with every problem at once."""
+    prepared = prepare(rendered)
+    own = {_defines(one.body) for one in prepared}
+    problems: list[Problem] = []
+    out = []
+    for one in prepared:
+        served = facts.served.get(one.ref.of)
+        if served is None and (one.ref.group, one.ref.kind) not in own:
+            problems.append(_from(_not_served(one.ref, facts), one.manifest.origin))
+            continue
+        namespaced = served.namespaced if served else own_scope(prepared, one.ref) == "Namespaced"
+        ref = changed(one.ref, namespace=(one.ref.namespace or rendered.app.namespace) if namespaced else "")
+        body = normal.in_namespace(one.body, ref.namespace)
+        out.append(
+            _marked(one, ref, body, cluster=facts.name, app=rendered.app, installation=installation, policies=policies)
+        )
+    problems += _twice_at(out)
+    problems += [_large(item) for item in out if _size(item.body) > MOST_BYTES]
+    if problems:
+        raise errors.SpecError(problems)
+    return tuple(out)
+
+
+def _marked(
+    one: Prepared,
+    ref: Ref,
+    body: dict[str, Any],
+    *,
+    cluster: str,
+    app: AppKey,
+    installation: Installation,
+    policies: Policies,
+) -> Desired:
+    metadata = body["metadata"]
+    origin = one.manifest.origin
+    labels = {
+        **(metadata.get("labels") or {}),
+        marks.NAME: app.name,
+        marks.NAMESPACE: app.namespace,
+        marks.COMPONENT: origin.component,
+        marks.INSTANCE: installation.label,
+    }
+    written = {key: value for key, value in (metadata.get("annotations") or {}).items() if key not in marks.BOOKKEEPING}
+    annotations = {**written, marks.OWNER: marks.owner_mark(installation.label, app, ref)}
+    body = {**body, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
+    item = Desired(
+        subject=Subject(cluster, ref, origin.component),
+        body=body,
+        digest=digest(body, installation.digest_key),
+        origin=origin,
+        component_type=one.component_type,
+        stage=one.manifest.stage,
+        workload=one.manifest.workload,
+        recreate=str(written.get(RECREATE)) == "true",
+        waits=one.waits,
+    )
+    rule = policies.collects(item)
+    return Desired(
+        **{name: getattr(item, name) for name in item.__slots__}
+        | {
+            "mode": "read-only" if policies.is_read_only(item) else "owned",
+            "gc": "never" if keeps(written) else rule.strategy if rule else "onAppUpdate",
+            "propagation": rule.propagation if rule else "",
+            "take_over": policies.takes_over(item),
+        }
+    )
+
+
+def digest(body: dict[str, Any], key: bytes) -> str:
+    """Of the object without the bookkeeping keys, so that a new revision alone changes nothing."""
+    metadata = dict(body["metadata"])
+    for field_ in ("labels", "annotations"):
+        if metadata.get(field_):
+            metadata[field_] = {name: value for name, value in metadata[field_].items() if name not in marks.BOOKKEEPING}
+    return canonical.digest({**body, "metadata": metadata}, key)
+
+
+def keeps(annotations: dict[str, Any]) -> bool:
+    """Whether an object's annotations forbid its deletion (guard G6)."""
+    if any(str(annotations.get(key)) == value for key, value in KEEP.items()):
+        return True
+    return "Prune=false" in [part.strip() for part in str(annotations.get(ARGO_SYNC, "")).split(",")]
+
+
+def own_scope(prepared: Iterable[Prepared], ref: Ref) -> str:
+    """Scope of a kind that a CRD of the same set defines."""
+    for one in prepared:
+        if _defines(one.body) == (ref.group, ref.kind):
+            return str((one.body.get("spec") or {}).get("scope", "Namespaced"))
+    return "Namespaced"
+
+
+def _defines(body: dict[str, Any]) -> tuple[str, str]:
+    return graph.defines(body) or ("", "")
+
+
+def _twice(found: Sequence[Prepared]) -> list[Problem]:
+    seen: dict[tuple[str, str, str, str], Origin] = {}
+    problems = []
+    for one in found:
+        other = seen.setdefault(one.ref.identity, one.manifest.origin)
+        if other is not one.manifest.origin:
+            problems.append(_double(one.ref, other, one.manifest.origin))
+    return problems
+
+
+def _twice_at(found: Sequence[Desired]) -> list[Problem]:
+    """Two objects that differ only by a namespace one of them does not write."""
+    seen: dict[Any, Origin] = {}
+    problems = []
+    for one in found:
+        other = seen.setdefault(one.identity, one.origin)
+        if other is not one.origin:
+            problems.append(_double(one.subject.ref, other, one.origin))
+    return problems
+
+
+def _double(ref: Ref, one: Origin, two: Origin) -> Problem:
+    return Problem(
+        f"{ref} is made by {one} and by {two}",
+        code="delivery.duplicate-object",
+        path=("spec", "components"),
+        hint="give one of them another name",
+    )
+
+
+def _not_served(ref: Ref, facts: ClusterFacts) -> Problem:
+    other = facts.find(ref.group, ref.kind)
+    names = [str(kind.kind) for kind in facts.served]
+    hint = f"it serves {other.kind.api_version}" if other else suggest.meant(ref.kind, names).lstrip(", ").removesuffix("?")
+    text = f"cluster {facts.name} ({facts.version}) does not serve {ref.kind} of {ref.api_version}"
+    return Problem(text, code="delivery.kind-not-served", hint=hint)
+
+
+def _large(item: Desired) -> Problem:
+    sizes = {name: _size(value) for name, value in item.body.items()}
+    largest = max(sizes, key=lambda name: sizes[name])
+    return _from(
+        Problem(
+            f"{item.subject.ref} is {_size(item.body) / 1e6:.1f} MB; an API server takes about {MOST_BYTES / 1e6:.1f} MB",
+            code="delivery.object-too-large",
+            hint=f"its largest field is {largest}, {sizes[largest] / 1e6:.1f} MB",
+        ),
+        item.origin,
+    )
+
+
+def _size(tree: Any) -> int:
+    return len(canonical.text(tree, b"size"))
+
+
+def _from(problem: Problem, origin: Origin) -> Problem:
+    return changed(problem, message=f"{origin}: {problem.message}")

@@ -1,0 +1,127 @@
+"""What one run of a release is given, what it works with, and what it gives back.
+
+Work is data (platform makes it from the store, after a crash the same way again), Hooks are the world around it, Run is
+both with what the run has found out.  Nothing here acts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from appdelivery.delivery import health
+from appdelivery.delivery.plan import Consent
+from appdelivery.delivery.policies import Policies
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from appdelivery.delivery.desired import Desired
+    from appdelivery.delivery.look import Known
+    from appdelivery.delivery.ports import Fleet, Identity, Installation
+    from appdelivery.delivery.recorder import Recorder
+    from appdelivery.delivery.why import Answer
+    from appdelivery.model.change import Change, Outcome, Plan, Subject
+    from appdelivery.model.history import Managed, Release
+    from appdelivery.model.live import Health, Live
+    from appdelivery.model.manifest import Reference, Rendered
+    from appdelivery.model.refs import AppKey, Ref
+
+    Values = dict[str, dict[str, Any]]  # component to {output, outputs} as read from its cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A release to be carried out.  An application is deleted by a release whose desired set is empty."""
+
+    release: Release
+    installation: Installation
+    desired: tuple[Desired, ...]
+    policies: Policies = field(default_factory=Policies)
+    consent: Consent = field(default_factory=Consent)
+    depends_on: Mapping[str, Sequence[str]] = field(default_factory=dict)  # component to components, of old ones too
+    waits_for: Mapping[str, Sequence[Reference]] = field(default_factory=dict)  # component to the live values it needs
+    known: Known | None = None  # looked at just now by the caller; None = look again
+    exact: Plan | None = None  # a saved plan: nothing beyond its changes is done
+    trusted: bool = True
+    # The application rendered anew with live values, and the desired set of one cluster from that.
+    rerender: Callable[[Values], Rendered] | None = None
+    place: Callable[[Rendered, str], Sequence[Desired]] | None = None
+    legacy_managers: tuple[str, ...] = ()
+    prune: bool = True
+
+    @property
+    def app(self) -> AppKey:
+        return self.release.app
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Progress: the health of an object has changed."""
+
+    subject: Subject
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Progress: an object is being written or deleted."""
+
+    change: Change
+
+
+Progress = Any  # Started | Outcome | Seen: values, in the order in which they happen
+
+
+def _wait_class(ref: Ref, body: dict[str, Any]) -> str:
+    return health.wait_class(ref, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The world around a run.  judge and wait_class hold the application's own health rules."""
+
+    clock: Callable[[], datetime]
+    judge: Callable[[Live], Health]
+    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]
+    wait_class: Callable[[Ref, dict[str, Any]], str] = _wait_class
+    progress: Callable[[Progress], None] = lambda _: None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    wait: str = "ready"  # ready, applied (do not wait for health)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended; the same is in the journal."""
+
+    release: int
+    outcome: str  # succeeded, failed, partial, superseded
+    message: str
+    counts: dict[str, int] = field(default_factory=dict)
+    outcomes: tuple[Outcome, ...] = ()
+    components: Mapping[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # component to (ready|failed|skipped|unknown, why)
+    reports: tuple[Answer, ...] = ()  # why what failed has failed
+    pending: tuple[Change, ...] = ()  # deletions that a guard holds back
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of carry_out: shared by its steps, changed only by them."""
+
+    fleet: Fleet
+    work: Work
+    hooks: Hooks
+    recorder: Recorder
+    manager: str
+    fence: int
+    known: Known
+    rows: dict[Identity, Managed]
+    scaled: dict[tuple[str, str, str, str], Identity] = field(default_factory=dict)
+    minimum: dict[Identity, int] = field(default_factory=dict)  # autoscaler to its least number
+    warnings: list[str] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)  # given secret values, for the redaction of error texts
