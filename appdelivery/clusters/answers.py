@@ -60,8 +60,8 @@ def error(status: int, body: Any, doing: str, *, after: float | None = None) -> 
 
 def _internal(message: str, text: str, answer: dict[str, Any], after: float | None) -> errors.ClusterError:
     """Three kinds of 500 are not the server's trouble."""
-    if "field not declared in schema" in text:  # real servers answer an unknown field of an apply this way
-        return errors.Rejected(message, status=400, fields=_fields(answer), hint="a field is misspelt or of a newer version")
+    if "failed to create typed patch object" in text:  # of an apply: an undeclared field, a wrong type, a key twice
+        return errors.Rejected(message, status=400, fields=_fields(answer), hint=_hint_of_rejection(text))
     if "request to convert CR" in text and "invalid group/version" in text:
         return errors.Rejected(message, code=ENTRY_VERSION, status=500)
     if webhook := WEBHOOK.search(text):
@@ -132,7 +132,8 @@ def _details(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hint_of_rejection(text: str) -> str:
-    return "a field is misspelt or of a newer version" if "unknown field" in text else ""
+    unknown = "unknown field" in text or "field not declared in schema" in text
+    return "a field is misspelt or of a newer version" if unknown else ""
 
 
 def _text(body: Any) -> str:

@@ -8,6 +8,7 @@ Failures leave as families of errors.py.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import time
 from dataclasses import dataclass
@@ -211,7 +212,7 @@ class Transport:
         async with self._pool(watch=watch).request(
             call.verb,
             _url(target),
-            data=call.body,
+            data=_payload(call.body),
             headers=sent,
             timeout=patience,
             ssl=self._tls(now),
@@ -258,6 +259,11 @@ class Transport:
 
 class _Reset(Exception):
     """The connection ended before an answer came."""
+
+
+def _payload(body: bytes | None) -> Any:
+    """Large bodies go out in pieces, so that the event loop is not held."""
+    return io.BytesIO(body) if body is not None and len(body) > 1 << 20 else body
 
 
 async def _read(response: aiohttp.ClientResponse, cap: int, doing: str) -> bytes:

@@ -52,6 +52,19 @@ class Plane:
             self._wait("the default service account", self._has_default_account)
             self._wait("nodes without taints", self._nodes_are_usable)
 
+    def restart_api_server(self) -> None:
+        """Ends the API server without warning and starts it again on the same data and address."""
+        server = self._processes["kube-apiserver"]
+        server.kill()
+        server.wait()
+        self._spawn("kube-apiserver", flags.api_server(self))
+        self._wait("the API server after its restart", lambda: self._send("GET", "/readyz")[0] == 200)
+
+    def forget(self) -> None:
+        """Takes note of the end of our processes, when they are stopped in the process that started them."""
+        for process in self._processes.values():
+            process.wait(timeout=20)
+
     @property
     def url(self) -> str:
         return f"https://127.0.0.1:{self.port}"
