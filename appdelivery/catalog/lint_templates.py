@@ -34,9 +34,8 @@ def findings(root: nodes.Mapping, parameters: Mapping[str, Any]) -> Iterator[Fin
 def _walk(node: Node, path: Path, guards: tuple[str, ...], parameters: Mapping[str, Any]) -> Iterator[Finding]:
     """guards: texts of the conditions around the node."""
     if isinstance(node, nodes.Mapping):
-        inner = guards + tuple(
-            [str(value.text) for key, value in node.pairs if key.text in ("$if", "$for") and _text(value)]
-        )
+        conditions = [value for key, value in node.pairs if key.text in ("$if", "$for")]
+        inner = guards + tuple([value.text for value in conditions if isinstance(value, nodes.Scalar)])
         for key, value in node.pairs:
             at = (*path, key.text)
             if key.text == "$if":
