@@ -61,7 +61,7 @@ class _Inliner:
     def __init__(self, types: dict[str, Any]) -> None:
         self.types = types
         self.nodes: list[tuple[Node, Layers]] = []  # every schema made, inner ones first
-        self.layers: dict[int, Layers] = {}  # the same by identity, of those that need it later
+        self.layers: dict[int, Layers] = {}  # the same by identity, of those with names in `required`
         self.references = 0
         self.count = 0
 
@@ -78,6 +78,7 @@ class _Inliner:
         node = self.merged(layers) if "$ref" in schema else dict(schema)
         if not INNER.isdisjoint(node):
             self.inside(node, layers, depth + 1)
+        if "required" in node:
             self.layers[id(node)] = layers
         self.nodes.append((node, layers))
         return node

@@ -6,10 +6,13 @@ definition: types and properties are checked where the catalogue is at hand.  Ca
 
 from __future__ import annotations
 
+import contextlib
+
 from appdelivery.errors import SpecError
 from appdelivery.model import reading_documents, reading_policies, reading_workflow, suggest
 from appdelivery.model import reading_fields as shape
 from appdelivery.model.application import Application, Component, Policy, Trait, Workflow
+from appdelivery.model.problem import LIMIT
 from appdelivery.model.record import record
 from appdelivery.model.refs import AppKey
 
@@ -91,35 +94,41 @@ def application(tree: Any, file: str, index: int, *, namespace: str = "default",
 
 def documents(values: Sequence[tuple[str, int, Any]], *, namespace: str = "default", lenient: bool = False) -> Documents:
     """Every document of a set of files: (file, index in it, tree)."""
-    readers = [(shape.Reader(file, index, lenient=lenient), tree) for file, index, tree in values]
-    sorted_ = [(reading_documents.kind(reader, tree), reader, tree) for reader, tree in readers]
-    policies: dict[tuple[str, str], Policy] = {}
-    workflows: dict[tuple[str, str], Workflow] = {}
-    for kind, reader, tree in sorted_:
-        if kind == "Policy":
-            reading_documents.policy(reader, tree, namespace, policies)
-        elif kind == "Workflow":
-            reading_documents.workflow(reader, tree, namespace, workflows)
-        elif kind == "WorkflowRun":
-            reading_documents.workflow_run(reader, tree)
-    applications: dict[AppKey, Application] = {}
-    for kind, reader, tree in sorted_:
-        if kind == "Application" and (found := _read(reader, tree, namespace, policies, workflows)):
-            reading_documents.once(reader, applications, found.key, f"{found.file}, document {found.index}")
-            applications.setdefault(found.key, found)
-    if problems := [problem for reader, _ in readers for problem in reader.problems]:
-        raise SpecError(problems)
-    warnings = tuple([warning for reader, _ in readers for warning in reader.warnings])
-    return Documents(tuple(applications.values()), policies, workflows, warnings)
+    given = [(shape.Reader(file, index, lenient=lenient), tree) for file, index, tree in values]
+    kinds = [(reading_documents.kind(reader, tree), reader, tree) for reader, tree in given]
+    found = _Found({}, {}, {})
+    for applications in (False, True):  # what they refer to comes first
+        for kind, reader, tree in kinds:
+            if kind and (kind == "Application") == applications:
+                with contextlib.suppress(shape.Enough):
+                    _add(kind, reader, tree, namespace, found)
+    if problems := [problem for reader, _ in given for problem in reader.problems]:
+        raise SpecError(problems[:LIMIT])
+    warnings = tuple([warning for reader, _ in given for warning in reader.warnings])
+    return Documents(tuple(found.applications.values()), found.policies, found.workflows, warnings)
 
 
-def _read(
-    reader: shape.Reader,
-    tree: dict[str, Any],
-    namespace: str,
-    shared: dict[tuple[str, str], Policy],
-    workflows: dict[tuple[str, str], Workflow],
-) -> Application | None:
+@record
+class _Found:
+    applications: dict[AppKey, Application]
+    policies: dict[tuple[str, str], Policy]
+    workflows: dict[tuple[str, str], Workflow]
+
+
+def _add(kind: str, reader: shape.Reader, tree: dict[str, Any], namespace: str, found: _Found) -> None:
+    if kind == "Policy":
+        reading_documents.policy(reader, tree, namespace, found.policies)
+    elif kind == "Workflow":
+        reading_documents.workflow(reader, tree, namespace, found.workflows)
+    elif kind == "WorkflowRun":
+        reading_documents.workflow_run(reader, tree)
+    elif made := _read(reader, tree, namespace, found):
+        earlier = found.applications.setdefault(made.key, made)
+        if earlier is not made:
+            reading_documents.twice(reader, made.key, f"{earlier.file}, document {earlier.index}")
+
+
+def _read(reader: shape.Reader, tree: dict[str, Any], namespace: str, around: _Found) -> Application | None:
     if "status" in tree:
         reader.warn(("status",), "status is written by the platform; what stands here is ignored", at_key=True)
     sound = reader.holds(_application, (), tree)
@@ -136,11 +145,11 @@ def _read(
         _component_of(reader, ("spec", "components", i), item) for i, item in enumerate(trees.get("components", ()))
     ]
     writers = _components(reader, components)
-    policies = _policies(reader, trees.get("policies", []), space, shared)
+    policies = _policies(reader, trees.get("policies", []), space, around.policies)
     if trees.get("workflow"):
-        around = reading_workflow.Around(writers, tuple([policy.name for policy in policies]))
-        known = [name for there, name in workflows if there == space]
-        _refuse_workflow(reader, trees["workflow"], around if components and "policies" in parts else None, known)
+        given = reading_workflow.Around(writers, tuple([policy.name for policy in policies]))
+        known = [name for there, name in around.workflows if there == space]
+        _refuse_workflow(reader, trees["workflow"], given if components and "policies" in parts else None, known)
     if not sound:
         return None
     return Application(
@@ -185,7 +194,7 @@ def _component_of(reader: shape.Reader, path: Path, tree: dict[str, Any]) -> Com
 
 def _components(reader: shape.Reader, components: list[Component]) -> dict[str, str]:
     """Names, references and circles; gives the outputs that components write, with their writers."""
-    names = [component.name for component in components]
+    names = {component.name: component for component in components}
     reading_workflow.unique(reader, [(c.name, c.path) for c in components], "components")
     writers: dict[str, str] = {}
     for component in components:

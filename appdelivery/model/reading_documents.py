@@ -11,7 +11,6 @@ from appdelivery.model import reading_policies, reading_workflow, suggest, wordi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
     from typing import Any
 
     from appdelivery.model.application import Policy, Workflow
@@ -126,11 +125,10 @@ def _why_not(named: str, version: str) -> tuple[str, str]:
     return f"unknown kind '{named[:60]}'{suggest.meant(named, KINDS)}", suggest.listed(KINDS)
 
 
-def once(reader: shape.Reader, known: Container[Any], key: Any, place: str) -> None:
+def twice(reader: shape.Reader, key: Any, place: str) -> None:
     """Names are unique per kind and namespace over all documents."""
-    if key in known:
-        message = f"'{key}' is described twice: here and in {place}"
-        reader.refuse(("metadata", "name"), message, code="application.duplicate")
+    message = f"'{key}' is described twice: here and in {place}"
+    reader.refuse(("metadata", "name"), message, code="application.duplicate")
 
 
 def policy(reader: shape.Reader, tree: dict[str, Any], namespace: str, into: dict[tuple[str, str], Policy]) -> None:
@@ -138,7 +136,8 @@ def policy(reader: shape.Reader, tree: dict[str, Any], namespace: str, into: dic
         return
     key = (tree["metadata"].get("namespace") or namespace, tree["metadata"]["name"])
     found = reading_policies.read(reader, (), key[1], tree["type"], tree.get("properties") or {})
-    once(reader, into, key, "another document")
+    if key in into:
+        twice(reader, f"{key[0]}/{key[1]}", "another document")
     if found:
         into.setdefault(key, found)
 
@@ -149,7 +148,8 @@ def workflow(reader: shape.Reader, tree: dict[str, Any], namespace: str, into: d
     key = (tree["metadata"].get("namespace") or namespace, tree["metadata"]["name"])
     content = {field: tree[field] for field in ("mode", "steps") if field in tree}
     found = reading_workflow.read(reader, (), content, None)
-    once(reader, into, key, "another document")
+    if key in into:
+        twice(reader, f"{key[0]}/{key[1]}", "another document")
     if found:
         into.setdefault(key, found)
 

@@ -8,7 +8,7 @@ through is safe to build records from.
 from __future__ import annotations
 
 from appdelivery.model import duration, names, suggest, wording
-from appdelivery.model.problem import Problem
+from appdelivery.model.problem import LIMIT, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 EXPRESSION = "${{"
 PLACES = "expressions may stand in properties of components, traits and steps, in valueFrom and in if"
+
+
+class Enough(Exception):
+    """As many problems as one phase reports: the rest of the document is not looked at."""
 
 
 class Reader:
@@ -38,6 +42,8 @@ class Reader:
         self, path: Path, message: str, hint: str = "", *, code: str = "application.field", at_key: bool = False
     ) -> None:
         self.problems.append(self._problem(path, message, hint, code, at_key=at_key))
+        if len(self.problems) >= LIMIT:
+            raise Enough
 
     def warn(
         self, path: Path, message: str, hint: str = "", *, code: str = "application.ignored", at_key: bool = False

@@ -194,6 +194,7 @@ def test_closed_schemas_survive_json_and_marshal():
         ({"properties": {"a": {"$ref": "file:///etc/passwd"}}}, ("properties", "a", "$ref"), "$ref: expected '#/types/NAME'"),
         ({"properties": {"a": {"$ref": "#/properties/a"}}}, ("properties", "a", "$ref"), "$ref: expected '#/types/NAME'"),
         ({"properties": {"image": {}}, "required": ["imgae"]}, ("required", 0), "there is no property 'imgae', did you mean 'image'?"),
+        ({"properties": {"a": {}}, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, ("oneOf", 1, "required", 0), "there is no property 'b'"),
         ({"properties": {"a": {"type": "integer", "x-secret": True}}}, ("properties", "a", "x-secret"), "stands on text only"),
         ({"properties": {"a": {"type": "integer", "default": "x"}}}, ("properties", "a", "default"), "does not take this value"),
         ({"properties": {"a": {"type": "integer", "minimum": 3, "default": 2}}}, ("properties", "a", "default"), "does not take this value"),

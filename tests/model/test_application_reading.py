@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from appdelivery import errors
@@ -280,6 +282,15 @@ def test_limits_are_named():
     assert problem.code == "application.limit"
     traits = ", ".join("{type: a}" for _ in range(33))
     assert "33 traits, at most 32" in only(spec(f"components: [{{name: a, type: a, traits: [{traits}]}}]")).message
+
+
+def test_at_most_fifty_problems_are_collected_quickly():
+    parts = ", ".join(f"{{name: c{i}, type: a, {', '.join(f'x{n}: 1' for n in range(50))}}}" for i in range(400))
+    start = time.process_time()
+    assert len(problems(spec(f"components: [{parts}]"))) == 50
+    assert time.process_time() - start < 3
+    many = "---\n".join(HEAD.replace("shop", "Shop") + WEB for _ in range(60))
+    assert len(problems(many)) == 50
 
 
 def test_empty_fields_count_as_absent():
