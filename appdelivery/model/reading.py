@@ -36,7 +36,7 @@ _trait = shape.fields(
 )
 _component = shape.fields(
     {
-        "name": shape.label,
+        "name": shape.component_name,
         "type": shape.definition_type,
         "properties": shape.map_of(shape.anything),
         "traits": shape.list_of(_trait, most=TRAITS, noun="trait"),

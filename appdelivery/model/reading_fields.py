@@ -102,6 +102,17 @@ def label(reader: Reader, path: Path, value: Any) -> None:
         reader.refuse(path, message, hint, code="application.name")
 
 
+def component_name(reader: Reader, path: Path, value: Any) -> None:
+    """The value of a label.  KubeVela's users write dots and capitals too; an object that is named after such a component
+    is refused where its own name is checked."""
+    if not reader.holds(text, path, value):
+        return
+    plain = value.replace("-", "").replace("_", "").replace(".", "")
+    if not (plain.isascii() and plain.isalnum() and len(value) <= 63 and value[0].isalnum() and value[-1].isalnum()):
+        message = f"{wording.shown(value)} is not a name: up to 63 letters, digits, '-', '_' and '.', no sign at either end"
+        reader.refuse(path, message, f"for example {names.dnsname(value)}", code="application.name")
+
+
 def flag(reader: Reader, path: Path, value: Any) -> None:
     if not isinstance(value, bool):
         hint = "write it without quotes" if value in ("true", "false") else ""

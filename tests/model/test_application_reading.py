@@ -135,7 +135,9 @@ def test_other_documents_are_refused_with_what_to_do(text, message, hint):
         ("components: [web]", ("components", 0), "expected a map, got the text 'web'"),
         ("components: [{type: a}]", ("components", 0), "missing 'name'"),
         ("components: [{}]", ("components", 0), "missing 'name' and 'type'"),
-        ("components: [{name: A_b, type: a}]", ("components", 0, "name"), "'A_b' is not a name: up to 63"),
+        ("components: [{name: a/b, type: a}]", ("components", 0, "name"), "'a/b' is not a name: up to 63"),
+        ("components: [{name: -a, type: a}]", ("components", 0, "name"), "'-a' is not a name"),
+        ("components: [{name: é, type: a}]", ("components", 0, "name"), "'é' is not a name"),
         ("components: [{name: 1, type: a}]", ("components", 0, "name"), "expected text, got the number 1"),
         ("components: [{name: a, type: a@9.9}]", ("components", 0, "type"), "'9.9' is not a version"),
         ("components: [{name: a, type: a b}]", ("components", 0, "type"), "'a b' is not the name of a definition"),
@@ -155,6 +157,15 @@ def test_structure_is_checked_at_its_place(body, path, message):
     assert problem.path == ("spec", *path)
     assert message in problem.message
     assert (problem.file, problem.document) == ("app.yaml", 0)
+
+
+def test_component_names_are_label_values_as_in_published_examples():
+    assert read(spec("components: [{name: mysql.StatefulSet.mysql_1, type: a}]")).applications[0].components[0].name
+
+
+def test_an_application_name_is_a_dns_label():
+    problem = only(HEAD.replace("shop", "My.Shop") + WEB)
+    assert (problem.path, problem.hint) == (("metadata", "name"), "for example my-shop")
 
 
 def test_expressions_are_named_where_they_may_stand():
