@@ -1,0 +1,162 @@
+"""Whether live objects are still as we left them (delivery.md sections 3.1 and 11): seen, explained, not repaired.
+
+A candidate is found from the record and the live fact alone; one dry run then tells a changed value from changed ownership
+and from changed order.  Called by platform for `diff` and `status --live`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from appdelivery import errors
+from appdelivery.delivery import compare, diff, paths, plan
+from appdelivery.delivery.ports import ApplyOptions
+from appdelivery.model import marks
+from appdelivery.model.refs import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appdelivery.delivery.desired import Desired
+    from appdelivery.delivery.look import Known
+    from appdelivery.delivery.policies import Policies
+    from appdelivery.delivery.ports import Fleet, Identity
+    from appdelivery.model.history import Managed
+    from appdelivery.model.live import Live, LiveFact
+
+# Fields that servers and controllers fill, for objects that render them themselves.
+IGNORED = {
+    "Service": (".spec.clusterIP", ".spec.clusterIPs", ".spec.healthCheckNodePort", ".spec.ports.*.nodePort"),
+    "PersistentVolumeClaim": (".spec.volumeName", ".spec.storageClassName"),
+    "Pod": (".spec.nodeName",),
+    "Namespace": (".spec.finalizers",),
+    "ServiceAccount": (".secrets",),
+}
+IGNORED_EVERYWHERE = ("/**/caBundle", "/metadata/annotations/deployment.kubernetes.io~1revision")
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """kind: changed, missing, ownership (values right, ownership gone), order, schema (a CRD moved), unknown."""
+
+    identity: Identity
+    component: str
+    kind: str
+    text: str
+    operations: tuple[dict[str, Any], ...] = ()
+    managers: tuple[str, ...] = ()
+    mode: str = "observe"
+
+
+def candidate(row: Managed, fact: LiveFact | None, digest_form: int) -> str:
+    """'' while there is nothing to say; missing, or changed until a dry run has looked closer."""
+    if row.state in ("intended", "deleting") or row.mode != "owned":
+        return ""
+    if fact is None:
+        return "missing"
+    if row.uid != fact.uid:
+        return "missing"
+    if _newer_write(fact.fence, row) or fact.version < row.resource_version:
+        return ""  # our own write is on its way, or what was read is older than it
+    if row.digest_form != digest_form or plan.untouched(row, fact):
+        return ""
+    return "changed"
+
+
+async def observe(
+    fleet: Fleet,
+    inventory: Sequence[Managed],
+    desired: Sequence[Desired],
+    *,
+    known: Known,
+    given: Policies,
+    key: bytes,
+    digest_form: int = 1,
+) -> list[Drift]:
+    """Drift of every object of an application; objects that could not be read are unknown."""
+    items = {item.identity: item for item in desired}
+    scaled = plan.autoscaled(desired, known)
+    hide = diff.masks(desired, key)
+    found: list[Drift] = []
+    close: list[tuple[Managed, Desired, LiveFact]] = []
+    for row in inventory:
+        error = known.error(row.identity)
+        if error is not None:
+            found.append(Drift(row.identity, row.component, "unknown", str(error)))
+            continue
+        fact, item = known.facts.get(row.identity), items.get(row.identity)
+        verdict = candidate(row, fact, digest_form)
+        if verdict == "missing":
+            text = "it was deleted and created again by somebody" if fact else "it was deleted by somebody"
+            found.append(Drift(row.identity, row.component, "missing", text))
+        elif verdict and item is not None and fact is not None:
+            close.append((row, item, fact))
+    looked = await asyncio.gather(*[_closer(fleet, *one, scaled=scaled, given=given, hide=hide, key=key) for one in close])
+    return found + [one for one in looked if one is not None]
+
+
+async def _closer(
+    fleet: Fleet,
+    row: Managed,
+    item: Desired,
+    fact: LiveFact,
+    *,
+    scaled: Mapping[tuple[str, str, str, str], Identity],
+    given: Policies,
+    hide: Mapping[str, str],
+    key: bytes,
+) -> Drift | None:
+    """One read and one dry run."""
+    cluster, ref = row.cluster, fact.ref
+    others = tuple([name for name in fact.managers if not name.startswith(marks.MANAGER)])
+
+    def drift(kind: str, text: str, operations: Sequence[dict[str, Any]] = (), mode: str = "observe") -> Drift:
+        return Drift(row.identity, row.component, kind, text, tuple(operations), others, mode)
+
+    live = (await fleet.read(cluster, [ref])).get(ref)
+    if live is None:
+        return drift("missing", "it was deleted by somebody")
+    if not fact.entry_version:
+        return drift("ownership", "somebody removed who owns its fields")
+    left, _ = diff.left_out(item, row, scaled)
+    how = ApplyOptions(marks.manager_of(row.app), force=True, dry_run=True, leave_out=left)
+    try:
+        answer = await fleet.apply(cluster, item.subject.ref, item.body, how)
+    except errors.Rejected as error:
+        return drift("schema", f"the server no longer accepts it as it was applied: {error.message}")
+    except errors.ClusterError as error:
+        return drift("unknown", error.message)
+    return _verdict(drift, live, answer.body, item, given=given, hide=hide, key=key)
+
+
+def _verdict(
+    drift: Any, live: Live, answer: dict[str, Any], item: Desired, *, given: Policies, hide: Mapping[str, str], key: bytes
+) -> Drift | None:
+    before, after = (diff.masked(compare.visible(body), hide, key) for body in (live.body, answer))
+    changes = compare.changes(kind_of(after), before, after)
+    kept = [(op, path) for op, path in changes if not ignored(item, path) and given.drift_of(item, path) != "off"]
+    if not changes:
+        return (
+            drift("ownership", "values are right, somebody else owns fields of ours") if given.drift_mode != "off" else None
+        )
+    if not kept:
+        return None
+    operations = [op for op, _ in kept]
+    if compare.only_order(kept):
+        return drift("order", "entries stand in another order", operations)  # type: ignore[no-any-return]
+    fields = ", ".join([path for _, path in kept[:3]]) + (f" and {len(kept) - 3} more" if len(kept) > 3 else "")
+    return drift("changed", f"changed: {fields}", operations)  # type: ignore[no-any-return]
+
+
+def ignored(item: Desired, path: str) -> bool:
+    patterns = (*IGNORED.get(item.subject.ref.kind, ()), *IGNORED_EVERYWHERE)
+    return any(paths.covers(pattern, path) for pattern in patterns)
+
+
+def _newer_write(fence: str, row: Managed) -> bool:
+    release, _, number = fence.partition(".")
+    if not release.isdigit() or not number.isdigit():
+        return False
+    return (int(release), int(number)) > (row.release, row.fence)
