@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from appdelivery import errors
 from appdelivery.cli import asking, clean, flags, opening, printing
 from appdelivery.model import duration
-from appdelivery.platform import delivering, local, looking
+from appdelivery.platform import live, local, looking
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -36,12 +36,12 @@ def run(args: Namespace) -> int:
         since = int(duration.parse(args.since)) if args.since else 0
     except ValueError as error:
         raise errors.UsageError(f"--since: {error}") from None
-    how = delivering.Logs(args.component or "", args.container, args.follow, args.previous, args.tail, since)
+    how = live.Logs(args.component or "", args.container, args.follow, args.previous, args.tail, since)
     colour = printing.colours(args, sys.stdout)
 
     async def work(p: local.Platform) -> int:
         paints: dict[str, str] = {}
-        async for source, line in delivering.logs(p, app, how):
+        async for source, line in live.logs(p, app, how):
             paint = paints.setdefault(source, PAINTS[len(paints) % len(PAINTS)])
             sys.stdout.write(f"{printing.paint(source, paint, on=colour)}  {clean.text(line)}\n")
             sys.stdout.flush()

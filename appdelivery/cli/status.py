@@ -33,9 +33,9 @@ def add(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     app = looking.application_key(args.application, asking.namespace(args))
     if args.live:
-        from appdelivery.platform import delivering
+        from appdelivery.platform import live
 
-        return opening.working(args, lambda p: _live(p, args, delivering.live_status(p, app)), mode="read")
+        return opening.working(args, lambda p: _live(p, args, live.status(p, app)), mode="read")
 
     def work(p: local.Platform) -> int:
         summary, rows, release = looking.status(p, app)

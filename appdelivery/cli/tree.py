@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from appdelivery.cli import asking, clean, flags, opening, printing
-from appdelivery.platform import delivering, local, looking
+from appdelivery.platform import live, local, looking
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -27,9 +27,9 @@ def run(args: Namespace) -> int:
     app = looking.application_key(args.application, asking.namespace(args))
 
     async def work(p: local.Platform) -> int:
-        found = await delivering.tree(p, app)
+        found = await live.tree(p, app)
         if args.output in ("json", "yaml"):
-            printing.answer({"items": [delivering.branch_tree(b) for b in found]}, args.output)
+            printing.answer({"items": [live.branch_tree(b) for b in found]}, args.output)
         else:
             sys.stdout.write(f"{app}\n")
             show(found, "", colour=printing.colours(args, sys.stdout))
@@ -38,7 +38,7 @@ def run(args: Namespace) -> int:
     return opening.working(args, work, mode="read")
 
 
-def show(branches: Sequence[delivering.Branch], stem: str, *, colour: bool) -> None:
+def show(branches: Sequence[live.Branch], stem: str, *, colour: bool) -> None:
     for i, branch in enumerate(branches):
         last = i == len(branches) - 1
         word = printing.paint(branch.health.state, printing.BY_WORD.get(branch.health.state, ""), on=colour)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appdelivery import errors
-from appdelivery.cli import asking, flags, opening, progress
+from appdelivery.cli import asking, ending, flags, opening, progress
 from appdelivery.model import duration
-from appdelivery.platform import delivering, local, looking
+from appdelivery.platform import live, local, looking
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -30,8 +30,8 @@ def run(args: Namespace) -> int:
 
     async def work(p: local.Platform) -> int:
         with progress.showing(args) as show:
-            ended = await delivering.wait(p, app, limit, show)
-        return progress.finish(ended, app, args)
+            ended = await live.wait(p, app, limit, show)
+        return ending.waited(ended, app, args)
 
     return opening.working(args, work)
 

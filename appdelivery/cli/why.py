@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from appdelivery.cli import asking, clean, flags, opening, printing
-from appdelivery.platform import delivering, local, looking
+from appdelivery.platform import live, local, looking
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -29,7 +29,7 @@ def run(args: Namespace) -> int:
     app = looking.application_key(args.application, asking.namespace(args))
 
     async def work(p: local.Platform) -> int:
-        answer = await delivering.why(p, app)
+        answer = await live.why(p, app)
         if args.output in ("json", "yaml"):
             from appdelivery.delivery import why
 

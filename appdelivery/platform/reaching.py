@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 from appdelivery import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
     from typing import Any
 
     from appdelivery.clusters.credentials import Credentials
@@ -108,16 +106,3 @@ def _no_opinion(_live: Any) -> Any:
     from appdelivery.model.live import Health
 
     return Health("unknown", "NotJudged")
-
-
-def judge(now: Any, rules: Sequence[Any] = ()) -> Judge:
-    """delivery's verdicts with the clock and an application's own rules filled in."""
-    from appdelivery.delivery import health
-
-    clock: Any = now
-
-    def of(live: Any) -> Any:
-        moment: datetime = clock()
-        return health.judge(live, now=moment, rules=rules)
-
-    return of

@@ -1,0 +1,70 @@
+"""How a release ended, in words and as an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from appdelivery.cli import clean, failures, plans, printing, why
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from appdelivery.delivery.work import Ended
+    from appdelivery.platform.live import Waited
+    from appdelivery.platform.planning import Planned
+
+DONE = (
+    ("create", "created"),
+    ("update", "updated"),
+    ("replace", "replaced"),
+    ("delete", "deleted"),
+    ("unchanged", "unchanged"),
+    ("skip", "left alone"),
+    ("failed", "failed"),
+    ("unknown", "unknown"),
+)
+
+
+def release(ended: Ended, planned: Planned, args: Namespace) -> int:
+    """The result on stdout; reasons of a failure on stderr."""
+    colour = printing.colours(args, sys.stdout)
+    if getattr(args, "output", None) == "json":
+        printing.answer(tree(ended, planned), "json")
+    else:
+        counts = [f"{ended.counts[a]} {word}" for a, word in DONE if ended.counts.get(a)]
+        outcome = printing.paint(ended.outcome, printing.BY_WORD.get(ended.outcome, ""), on=colour)
+        said = f": {clean.text(ended.message)}" if ended.message else ""
+        sys.stdout.write(f"{planned.app} release {ended.release} {outcome}{said}\n")
+        if counts:
+            sys.stdout.write(f"  {', '.join(counts)}\n")
+    for warning in ended.warnings:
+        printing.notice(f"warning: {clean.text(warning)}", args)
+    for change in ended.pending:
+        printing.notice(f"kept: {change.subject.ref}: {clean.text(change.why.text)}", args)
+    for answer in ended.reports:
+        why.show(answer, planned.app, colour=printing.colours(args, sys.stderr), stream=sys.stderr)
+    if ended.outcome in ("failed", "partial"):
+        printing.notice(f"  see more: appctl why {planned.app}\n  go back:  appctl rollback {planned.app}", args)
+    return failures.DONE if ended.outcome in ("succeeded", "superseded") else failures.NO
+
+
+def tree(ended: Ended, planned: Planned) -> dict[str, object]:
+    return {
+        "application": {"namespace": planned.app.namespace, "name": planned.app.name},
+        "release": ended.release,
+        "outcome": ended.outcome,
+        "message": ended.message,
+        "counts": ended.counts,
+        "components": {name: {"state": state, "message": said} for name, (state, said) in ended.components.items()},
+        "pending": [plans.change_tree(change) for change in ended.pending],
+    }
+
+
+def waited(found: Waited, app: object, args: Namespace) -> int:
+    sys.stdout.write(f"{app} is {found.outcome}: {clean.text(found.message)}\n")
+    if found.answer is not None and found.answer.state != "healthy":
+        from appdelivery.platform.looking import application_key
+
+        why.show(found.answer, application_key(str(app), ""), colour=printing.colours(args, sys.stderr), stream=sys.stderr)
+    return {"healthy": failures.DONE, "failed": failures.NO}.get(found.outcome, failures.TIMEOUT)

@@ -1,0 +1,116 @@
+"""Deliver an application, or a saved plan, and wait until it is healthy."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from appdelivery import errors
+from appdelivery.cli import asking, confirming, ending, failures, flags, opening, plan, plans, printing, progress, wait
+from appdelivery.platform import delivering, documents, local, rendering
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from appdelivery.platform.planning import Planned
+
+EXAMPLE = "appctl up app.yaml --set web.image=example/web:2"
+EXIT = "exit codes: 0 delivered, 1 failed or not healthy, 2 could not be done, 3 time-out, 64 usage, 70 our bug, 130 Ctrl-C"
+
+
+def add(parser: ArgumentParser) -> None:
+    flags.documents(parser)
+    flags.cluster(parser)
+    flags.store(parser)
+    flags.output(parser, "table", "json")
+    parser.add_argument("--wait", choices=("ready", "applied"), default="ready", help="until healthy, or only until applied")
+    parser.add_argument("--dry-run", action="store_true", help="only the plan; exit 0")
+    flags.waiting(parser)
+    flags.guards(parser)
+
+
+def run(args: Namespace) -> int:
+    saved = _saved(args)
+    if saved is not None:
+        return opening.working(args, lambda p: _exact(p, saved, args))
+    work = rendering.load(asking.request(args), asking.definitions(args))
+    failures.problems(work.loaded.warnings)
+    return opening.working(args, lambda p: _up(p, work, args))
+
+
+async def _up(p: local.Platform, work: rendering.Work, args: Namespace) -> int:
+    codes = []
+    for planned in await delivering.plans(p, work, plan.ask(args)):
+        failures.problems(planned.warnings)
+        codes.append(await carry_out(p, planned, args))
+    return max(codes)
+
+
+def _saved(args: Namespace) -> tuple[str, bytes] | None:
+    """A saved plan is a JSON file that says so itself."""
+    paths = [*args.files, *args.file]
+    if len(paths) != 1 or not paths[0].endswith(".json"):
+        return None
+    data = documents.read(documents.Request(tuple(paths)))[paths[0]]
+    return (paths[0], data) if b'"format"' in data else None
+
+
+async def _exact(p: local.Platform, saved: tuple[str, bytes], args: Namespace) -> int:
+    path, data = saved
+    return await carry_out(p, await delivering.planned_from(p, data, path), args, exact=True)
+
+
+async def carry_out(p: local.Platform, planned: Planned, args: Namespace, *, exact: bool = False) -> int:
+    """Shows the plan, asks where it must, delivers, and answers how it ended.  rollback and delete end here too."""
+    delivering.allowed(planned)
+    show = printing.colours(args, sys.stderr)
+    if not args.quiet and args.output != "json":
+        _to_stderr(lambda: plans.show(planned.plan, plan.title(planned), colour=show))
+    if args.dry_run:
+        return failures.DONE
+    question(planned, args)
+    how = delivering.How(
+        reason=args.reason or "", timeout=wait.seconds(args), wait=getattr(args, "wait", "ready"), exact=exact
+    )
+    try:
+        with progress.showing(args) as hear:
+            from dataclasses import replace
+
+            ended = await delivering.deliver(p, planned, replace(how, progress=hear))
+    except BaseException as error:
+        if isinstance(error, errors.AppError | Exception):
+            raise
+        interrupted(planned, args)
+        raise
+    return ending.release(ended, planned, args)
+
+
+def question(planned: Planned, args: Namespace) -> None:
+    """Only what cannot be undone easily is asked about; the question repeats the essentials."""
+    grave = plans.needs_answer(planned.plan)
+    if not grave:
+        return
+    deletes = sum(change.action == "delete" for change in grave)
+    words = [
+        f"{n} {word}" for n, word in ((deletes, "deleted"), (sum(c.action == "replace" for c in grave), "replaced")) if n
+    ]
+    others = len(grave) - deletes - sum(c.action == "replace" for c in grave)
+    words += [f"{others} taken over or changed for good"] if others else []
+    text = f"{planned.app} on {planned.target.name}: {', '.join(words)}."
+    confirming.ask(args, text, expect=planned.app.name if deletes else "")
+
+
+def interrupted(planned: Planned, args: Namespace) -> None:
+    """Ctrl-C: the state is kept; this is the command to go on."""
+    words = {"delete": f"appctl delete {planned.app}", "rollback": f"appctl rollback {planned.app} --to {planned.revision}"}
+    command = words.get("delete" if planned.request == "delete" else planned.cause, "")
+    if not command:
+        command = " ".join(["appctl up", *getattr(args, "files", []), *[f"-f {f}" for f in getattr(args, "file", [])]])
+    sys.stderr.write(f"\nstopped: what was applied stays and is recorded; go on with\n  {command}\n")
+
+
+def _to_stderr(call: object) -> None:
+    import contextlib
+
+    with contextlib.redirect_stdout(sys.stderr):
+        call()  # type: ignore[operator]

@@ -1,0 +1,269 @@
+"""Reads that ask the clusters: live status and drift, diff, why, wait, logs, tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from appdelivery import errors
+from appdelivery.delivery import health, why as explaining
+from appdelivery.delivery.ports import LogOptions
+from appdelivery.model.live import Health
+from appdelivery.model.record import changed
+from appdelivery.model.refs import Kind, Selector
+from appdelivery.platform import identity, looking, planning, rules
+from appdelivery.platform.guard import guard
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from appdelivery.delivery.why import Answer
+    from appdelivery.model.history import Managed, Release, Summary
+    from appdelivery.model.live import Live
+    from appdelivery.model.refs import AppKey, Ref
+    from appdelivery.platform.local import Platform
+    from appdelivery.platform.planning import Planned, Target
+
+POD = Kind("", "v1", "Pod")
+OWNED = (Kind("apps", "v1", "ReplicaSet"), POD, Kind("batch", "v1", "Job"))
+
+
+async def target(p: Platform, app: AppKey) -> tuple[Target, Sequence[Managed]]:
+    """The cluster an application stands in, its verdicts with the application's own rules, and its rows there."""
+    found = await planning.reach(p, app)
+    rows = [row for row in p.journal.inventory(app) if row.cluster == found.name]
+    found.verdicts.use(stored_rules(p, app, rows))
+    return found, rows
+
+
+def stored_rules(p: Platform, app: AppKey, rows: Sequence[Managed]) -> Sequence[Any]:
+    """Health rules of the revision that was applied, never of a newer document."""
+    from appdelivery.delivery import desired as wanting, policies
+    from appdelivery.model import reading
+    from appdelivery.store import applications
+
+    newest = p.journal.newest(app)
+    if newest is None or not rows:
+        return ()
+    content = applications.revision(p.store, app, newest.revision)
+    read = reading.application(content.document, "the stored application", 0, lenient=True)
+    rendered = planning.stored(app, content.key, applications.manifests(p.store, app, newest.revision), content.definitions)
+    given = policies.read(read.policies)
+    if not given.patience.rules:
+        return ()
+    want = wanting.desired(rendered, wanting.without_cluster(rendered, rows[0].cluster), p.journal.installation(), given)
+    return rules.of(given, want, rendered, None)
+
+
+async def status(p: Platform, app: AppKey) -> tuple[Summary, Sequence[Managed], Release | None]:
+    """As looking.status, with health and drift as the cluster shows them now."""
+    summary, rows, release = looking.status(p, app)
+    found, here = await target(p, app)
+    installation = p.journal.installation()
+    from appdelivery.delivery import drift
+
+    fresh = await drift.rows(found.fleet, installation, app, here, clock=identity.clock)
+    by_identity = {row.identity: row for row in fresh}
+    shown = [by_identity.get(row.identity, row) for row in rows]
+    worst = health.worst([Health(row.health, row.health_reason) for row in fresh])
+    return changed(summary, health=worst.state, message=worst.reason if worst.state != "healthy" else ""), shown, release
+
+
+async def differences(p: Platform, planned: Planned) -> list[dict[str, Any]]:
+    """Field by field what differs from the cluster, by dry runs of exactly the requests that `up` would send."""
+    from appdelivery.delivery import diff
+
+    guard(p.actor, "get", str(planned.app))
+    return await diff.live(
+        planned.target.fleet,
+        planned.plan,
+        planned.desired,
+        key=p.journal.installation().digest_key,
+        conflict=planned.policies.conflict,
+    )
+
+
+async def why(p: Platform, app: AppKey) -> Answer:
+    guard(p.actor, "get", str(app))
+    looking.status(p, app)
+    found, rows = await target(p, app)
+    from appdelivery.store import applications
+
+    newest = p.journal.newest(app)
+    waiting = []
+    if newest is not None:
+        for component, origin, _ in applications.manifests(p.store, app, newest.revision):
+            waiting += [(component, other) for other in origin.get("dependsOn", ())]
+    return await explaining.why(found.fleet, rows, found.verdicts.judge, waiting=sorted(set(waiting)))
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """healthy, failed or timed-out, and what was in the way."""
+
+    outcome: str
+    message: str
+    answer: Answer | None = None
+
+
+async def wait(p: Platform, app: AppKey, limit: float, show: Callable[[Any], None]) -> Waited:
+    """Watches until every required object is healthy, one has failed for good, or the time is over."""
+    import asyncio
+
+    guard(p.actor, "get", str(app))
+    looking.status(p, app)
+    found, rows = await target(p, app)
+    try:
+        outcome, message = await asyncio.wait_for(_until_healthy(found, rows, show), limit or None)
+    except TimeoutError:
+        outcome, message = "timed-out", "not healthy yet"
+    answer = await why(p, app) if outcome != "healthy" else None
+    return Waited(outcome, message, answer)
+
+
+async def _until_healthy(found: Target, rows: Sequence[Managed], show: Callable[[Any], None]) -> tuple[str, str]:
+    from appdelivery.delivery.work import Seen
+    from appdelivery.model.change import Subject
+
+    required = {row.ref.identity: row for row in rows if row.state == "present"}
+    seen: dict[Any, Health] = {}
+    kinds = sorted({row.ref.of for row in required.values()}, key=str)
+    spaces = sorted({row.ref.namespace for row in required.values() if row.ref.namespace})
+    live = await found.fleet.read(found.name, [row.ref for row in required.values()])
+    for ref, one in live.items():
+        if found.verdicts.wait_class(ref, one.body) == "required":
+            seen[ref.identity] = found.verdicts.judge(one)
+    missing = [row.ref for row in required.values() if row.ref not in live]
+    if missing:
+        return "failed", f"{missing[0]} is not in the cluster"
+    ending = _ending(seen)
+    if ending is not None:
+        return ending
+    async for event in found.fleet.watch(found.name, kinds, spaces, Selector()):
+        if event.live is None or event.live.ref.identity not in seen:
+            continue
+        verdict = found.verdicts.judge(event.live)
+        if verdict != seen[event.live.ref.identity]:
+            seen[event.live.ref.identity] = verdict
+            show(Seen(Subject(found.name, event.live.ref, required[event.live.ref.identity].component), verdict))
+        ending = _ending(seen)
+        if ending is not None:
+            return ending
+    raise errors.Bug("a watch ended by itself")
+
+
+def _ending(seen: dict[Any, Health]) -> tuple[str, str] | None:
+    failed = [(identity, verdict) for identity, verdict in seen.items() if verdict.terminal]
+    if failed:
+        (_, kind, _, name), verdict = failed[0]
+        return "failed", f"{kind} {name}: {verdict.message or verdict.reason}"
+    return ("healthy", f"{len(seen)} objects are healthy") if all(v.state == "healthy" for v in seen.values()) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    component: str = ""
+    container: str = ""
+    follow: bool = False
+    previous: bool = False
+    tail: int = 0
+    since_s: int = 0
+
+
+async def logs(p: Platform, app: AppKey, how: Logs) -> AsyncIterator[tuple[str, str]]:
+    """(pod/container, line) of all pods of an application or component, as they come."""
+    import asyncio
+
+    from appdelivery.model import marks
+
+    guard(p.actor, "logs", str(app))
+    found, rows = await target(p, app)
+    components = sorted({row.component for row in rows})
+    if how.component and how.component not in components:
+        from appdelivery.model import suggest
+
+        raise errors.NotFound(f"{app} has no component '{how.component}'{suggest.meant(how.component, components)}")
+    wanted = f"{marks.NAME}={app.name}" + (f",{marks.COMPONENT}={how.component}" if how.component else "")
+    spaces = sorted({row.ref.namespace for row in rows if row.ref.namespace}) or [app.namespace]
+    pods = [pod for space in spaces for pod in await found.fleet.list(found.name, POD, space, Selector(labels=wanted))]
+    sources = [(pod, name) for pod in pods for name in _containers(pod) if how.container in ("", name)]
+    queue: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue(maxsize=1000)
+
+    async def read(pod: Live, name: str) -> None:
+        options = LogOptions(name, how.follow, how.previous, how.tail, how.since_s)
+        label = f"{pod.ref.name}/{name}"
+        try:
+            async for line in found.fleet.logs(found.name, pod.ref, options):
+                await queue.put((label, line))
+        except errors.ClusterError as error:
+            await queue.put((label, f"not read: {error.message}"))
+        await queue.put(None)
+
+    tasks = [asyncio.create_task(read(pod, name)) for pod, name in sources]
+    left = len(tasks)
+    try:
+        while left:
+            entry = await queue.get()
+            if entry is None:
+                left -= 1
+            else:
+                yield entry
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _containers(pod: Live) -> list[str]:
+    spec = pod.body.get("spec") or {}
+    return [str(c.get("name")) for c in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """An object, its health, and what it owns."""
+
+    ref: Ref
+    health: Health
+    children: tuple[Branch, ...] = ()
+
+
+async def tree(p: Platform, app: AppKey) -> tuple[Branch, ...]:
+    """The application's objects with the ReplicaSets, pods and jobs they own, as the cluster has them now."""
+    guard(p.actor, "get", str(app))
+    looking.status(p, app)
+    found, rows = await target(p, app)
+    live = await found.fleet.read(found.name, [row.ref for row in rows])
+    spaces = sorted({row.ref.namespace for row in rows if row.ref.namespace})
+    owned: dict[str, list[Live]] = {}
+    for kind in OWNED:
+        for space in spaces:
+            for one in await found.fleet.list(found.name, kind, space, Selector()):
+                for owner in one.body["metadata"].get("ownerReferences") or ():
+                    owned.setdefault(str(owner.get("uid")), []).append(one)
+
+    def branch(one: Live) -> Branch:
+        children = sorted(owned.get(one.uid, ()), key=lambda c: (c.ref.kind, c.ref.name))
+        return Branch(one.ref, found.verdicts.judge(one), tuple([branch(c) for c in children if not _idle(c)]))
+
+    missing = Health("missing", "Missing", "it is not in the cluster")
+    return tuple([branch(live[row.ref]) if row.ref in live else Branch(row.ref, missing) for row in rows])
+
+
+def _idle(one: Live) -> bool:
+    """ReplicaSets of old revisions, scaled to nothing."""
+    return (
+        one.ref.kind == "ReplicaSet"
+        and not (one.body.get("spec") or {}).get("replicas")
+        and not (one.body.get("status") or {}).get("replicas")
+    )
+
+
+def branch_tree(branch: Branch) -> dict[str, Any]:
+    return {
+        "kind": branch.ref.kind,
+        "namespace": branch.ref.namespace,
+        "name": branch.ref.name,
+        "health": branch.health.state,
+        "message": branch.health.message,
+        "children": [branch_tree(child) for child in branch.children],
+    }

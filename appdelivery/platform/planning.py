@@ -1,0 +1,344 @@
+"""From an application to a plan: render for the cluster, make the desired set, look at what is there, compare.
+
+`up`, `plan`, `diff`, `rollback` and `delete` all start here; nothing is changed by it, in the store or in a cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from appdelivery import errors
+from appdelivery.delivery import desired as wanting, look, plan as planner, policies
+from appdelivery.model import reading
+from appdelivery.model.manifest import Manifest, Origin, Rendered, RenderedComponent
+from appdelivery.model.refs import ref_of
+from appdelivery.platform import identity, reaching, rendering, rules
+from appdelivery.render.render import ClusterVersion, RenderContext, render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appdelivery.clusters.fleet import ClusterFleet
+    from appdelivery.delivery.desired import Desired
+    from appdelivery.delivery.look import Known
+    from appdelivery.delivery.plan import Consent
+    from appdelivery.delivery.policies import Policies
+    from appdelivery.delivery.ports import Installation
+    from appdelivery.model.application import Application
+    from appdelivery.model.change import Plan
+    from appdelivery.model.history import Managed, Release
+    from appdelivery.model.live import ClusterFacts
+    from appdelivery.model.problem import Problem
+    from appdelivery.model.refs import AppKey
+    from appdelivery.platform.local import Platform
+
+
+@dataclass(slots=True)
+class Target:
+    """One cluster that answers, and the Fleet that speaks to it."""
+
+    name: str
+    server: str
+    fleet: ClusterFleet
+    facts: ClusterFacts
+    verdicts: rules.Verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan and everything that carrying it out needs."""
+
+    app: AppKey
+    plan: Plan
+    target: Target
+    desired: tuple[Desired, ...]
+    rendered: Rendered
+    document: dict[str, Any]
+    policies: Policies
+    consent: Consent
+    known: Known
+    context: dict[str, Any]
+    depends_on: Mapping[str, Sequence[str]]
+    request: str = "apply"
+    cause: str = "user"
+    cause_ref: str = ""
+    revision: int = 0  # of a rollback or a deletion: the stored revision it works with
+    lenient: bool = False
+    warnings: tuple[Problem, ...] = ()
+    again: rules.Again | None = None  # renders anew with live values, where components wait for some
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return dict((self.document.get("metadata") or {}).get("labels") or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How a plan is to be made."""
+
+    consent: Consent = field(default_factory=planner.Consent)
+    lenient: bool = False
+    kube_version: ClusterVersion | None = None
+
+
+async def reach(p: Platform, app: AppKey | None = None) -> Target:
+    """The cluster that is meant, asked who it is.  The store remembers it under its name."""
+    name, found = reaching.credentials(p, _home(p, app))
+    verdicts = rules.Verdicts(identity.clock)
+    inventory = p.journal.inventory(app) if app else ()
+    bare = {(row.cluster, row.ref.identity): row.bare for row in inventory if row.bare}
+    fleet = reaching.fleet(p, {name: found}, judge=verdicts.judge, bare=bare)
+    return Target(name, found.server, fleet, await fleet.facts(name), verdicts)
+
+
+def _home(p: Platform, app: AppKey | None) -> str:
+    """The cluster an application stands in already, when none is named and it stands in one."""
+    if p.options.cluster or app is None:
+        return p.options.cluster
+    places = {row.cluster for row in p.journal.inventory(app)}
+    if len(places) != 1:
+        return ""
+    (place,) = places
+    return place if reaching.known(p, place) else ""
+
+
+async def of_application(p: Platform, work: rendering.Work, app: Application, target: Target, ask: Ask) -> Planned:
+    """The plan that brings the cluster to what the application says now."""
+    installation = p.journal.installation()
+    newest = p.journal.newest(app.key)
+    context = context_of(p, app, target, ask, installation, newest)
+    rendered = render(app, work.catalog.resolve, context)
+    given = policies.read(app.policies)
+    return await _planned(
+        p,
+        target,
+        ask,
+        key=app.key,
+        rendered=rendered,
+        document=app.document,
+        given=given,
+        newest=newest,
+        lenient=ask.lenient,
+        context=context,
+        again=rules.Again(app, work.catalog.resolve, context),
+    )
+
+
+def context_of(
+    p: Platform, app: Application, target: Target, ask: Ask, installation: Installation, newest: Release | None
+) -> RenderContext:
+    from appdelivery.store import applications
+
+    def number(component: str, digest: str) -> int:
+        return applications.component_revision(p.store, app.key, component, digest)
+
+    return RenderContext(
+        revision=(newest.revision if newest else 0) + 1,
+        cluster=target.name,
+        lenient=ask.lenient,
+        cluster_version=ask.kube_version
+        or rendering.cluster_version(target.facts.version.partition("+")[0].partition("-")[0]),
+        component_revisions=number if newest else lambda _component, _digest: 1,
+        digest_key=installation.digest_key,
+    )
+
+
+async def of_revision(p: Platform, app: AppKey, number: int, target: Target, ask: Ask) -> Planned:
+    """The plan that brings the cluster back to a stored revision: its manifests as they were, whatever definitions say now."""
+    from appdelivery.store import applications
+
+    content = applications.revision(p.store, app, number)
+    rendered = stored(app, content.key, applications.manifests(p.store, app, number), content.definitions)
+    read = reading.application(content.document, "the stored application", 0, lenient=True)
+    planned = await _planned(
+        p,
+        target,
+        ask,
+        key=app,
+        rendered=rendered,
+        document=content.document,
+        given=policies.read(read.policies),
+        newest=p.journal.newest(app),
+        lenient=False,
+        context=None,
+        again=None,
+    )
+    from dataclasses import replace
+
+    return replace(planned, cause="rollback", cause_ref=str(number), revision=number)
+
+
+async def of_deletion(p: Platform, app: AppKey, target: Target, ask: Ask) -> Planned:
+    """The plan that removes every object of an application: its desired set is empty."""
+    from dataclasses import replace
+
+    from appdelivery.store import applications
+
+    applications.get(p.store, app)
+    newest = p.journal.newest(app)
+    if newest is None:
+        raise errors.NotFound(f"application {app} has no release")
+    content = applications.revision(p.store, app, newest.revision)
+    read = reading.application(content.document, "the stored application", 0, lenient=True)
+    old = stored(app, content.key, applications.manifests(p.store, app, newest.revision), content.definitions)
+    empty = Rendered(app, content.key, (), old.definitions)
+    planned = await _planned(
+        p,
+        target,
+        ask,
+        key=app,
+        rendered=empty,
+        document=content.document,
+        given=policies.read(read.policies),
+        newest=newest,
+        lenient=False,
+        context=None,
+        again=None,
+        request="delete",
+        depends_on={c.name: c.depends_on for c in old.components},
+    )
+    return replace(planned, revision=newest.revision)
+
+
+async def _planned(
+    p: Platform,
+    target: Target,
+    ask: Ask,
+    *,
+    key: AppKey,
+    rendered: Rendered,
+    document: dict[str, Any],
+    given: Policies,
+    newest: Release | None,
+    lenient: bool,
+    context: RenderContext | None,
+    again: rules.Again | None,
+    request: str = "apply",
+    depends_on: Mapping[str, Sequence[str]] | None = None,
+) -> Planned:
+    installation = p.journal.installation()
+    want = wanting.desired(rendered, target.facts, installation, given) if rendered.components else ()
+    target.verdicts.use(rules.of(given, want, rendered, again))
+    inventory = await p.in_thread(lambda: p.journal.inventory(key))
+    known = await look.look(target.fleet, installation, key, want, inventory)
+    order = depends_on if depends_on is not None else _order(p, key, rendered, newest)
+    situation = planner.Situation(installation, newest.number if newest else 0, request, order)
+    made = planner.plan(key, want, inventory, known, situation=situation, given=given, consent=ask.consent)
+    return Planned(
+        key,
+        made,
+        target,
+        want,
+        rendered,
+        document,
+        given,
+        ask.consent,
+        known,
+        _kept(context),
+        order,
+        request=request,
+        lenient=lenient,
+        warnings=rendered.warnings,
+        again=again,
+    )
+
+
+def _order(p: Platform, app: AppKey, rendered: Rendered, newest: Release | None) -> dict[str, Sequence[str]]:
+    """Which component waits for which: of the new content, and of what leaves with the old one."""
+    order: dict[str, Sequence[str]] = {}
+    if newest is not None and newest.request != "delete":
+        from appdelivery.store import applications
+
+        for component, origin, _ in applications.manifests(p.store, app, newest.revision):
+            order.setdefault(component, tuple(origin.get("dependsOn", ())))
+    return {**order, **{c.name: c.depends_on for c in rendered.components}}
+
+
+def _kept(context: RenderContext | None) -> dict[str, Any]:
+    """The context values a render depended on, as the revision keeps them."""
+    if context is None:
+        return {}
+    version = context.cluster_version
+    return {"cluster": context.cluster, "clusterVersion": version.gitVersion}
+
+
+def origin_tree(item: Desired, depends_on: Sequence[str]) -> dict[str, Any]:
+    """What is kept beside a stored manifest, so that the revision can be delivered again as it was."""
+    return {
+        "component": item.origin.component,
+        "trait": item.origin.trait,
+        "output": item.origin.output,
+        "stage": item.stage,
+        "workload": item.workload,
+        "type": item.component_type,
+        "dependsOn": list(depends_on),
+    }
+
+
+def stored(
+    app: AppKey, key: str, rows: Sequence[tuple[str, dict[str, Any], dict[str, Any]]], definitions: Sequence[Any]
+) -> Rendered:
+    """A stored revision in the form that render gives."""
+    by_component: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
+    for component, origin, body in rows:
+        by_component.setdefault(component, []).append((origin, body))
+    components = []
+    for name, entries in by_component.items():
+        first = entries[0][0]
+        manifests = tuple(
+            [
+                Manifest(
+                    ref_of(body),
+                    body,
+                    Origin(name, o.get("trait", ""), o.get("output", "")),
+                    o.get("stage", "DefaultDispatch"),
+                    bool(o.get("workload")),
+                )
+                for o, body in entries
+            ]
+        )
+        components.append(
+            RenderedComponent(name, first.get("type", ""), manifests, tuple(first.get("dependsOn", ())), f"{name}-v0", "")
+        )
+    return Rendered(
+        app,
+        key,
+        tuple(components),
+        tuple([tuple(d) if not isinstance(d, dict) else (d["kind"], d["name"], d["hash"]) for d in definitions]),
+    )
+
+
+def without_cluster(p: Platform, work: rendering.Work, app: Application) -> Plan:
+    """The plan against what was last applied: what would change if nobody but us has written since."""
+    from appdelivery.delivery import offline
+
+    newest = p.journal.newest(app.key)
+    context = RenderContext(revision=(newest.revision if newest else 0) + 1, digest_key=p.journal.installation().digest_key)
+    rendered = render(app, work.catalog.resolve, context)
+    inventory = p.journal.inventory(app.key)
+    return offline.plan(
+        app.key,
+        rendered,
+        inventory,
+        installation=p.journal.installation(),
+        given=policies.read(app.policies),
+        release=newest.number if newest else 0,
+    )
+
+
+def against_revision(p: Platform, work: rendering.Work, app: Application, number: int) -> list[dict[str, Any]]:
+    """Rendered now against a stored revision, object by object, secrets masked."""
+    from appdelivery.delivery import diff
+    from appdelivery.model import redact
+    from appdelivery.store import applications
+
+    installation = p.journal.installation()
+    rendered = render(app, work.catalog.resolve, RenderContext(revision=number, digest_key=installation.digest_key))
+    fresh = {one.ref.identity: one.body for one in wanting.prepare(rendered)}
+    old = {ref_of(body).identity: body for _, _, body in applications.manifests(p.store, app.key, number)}
+
+    def shown(bodies: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+        return {diff.name(body): diff.comparable(redact.objects(body, installation.digest_key)) for body in bodies.values()}
+
+    return diff.between(shown(old), shown(fresh))
