@@ -142,7 +142,7 @@ def sound(tree: Any, path: str = "") -> None:
     ("kind", "name"),
     [*[("ComponentDefinition", n) for n in COMPONENTS], *[("TraitDefinition", n) for n in TRAITS]],
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_every_property_that_a_schema_takes_renders_or_is_refused(kind: str, name: str, data: Any) -> None:
     definition = SHIPPED.resolve(kind, name)
