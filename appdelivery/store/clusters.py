@@ -62,14 +62,14 @@ def get(store: Store, name: str) -> Cluster:
 
 def credentials(store: Store, name: str) -> Any | None:
     """The tree that was registered; None when the name is not a registered cluster."""
+    return store.read(lambda connection: opened(connection, store, name))
 
-    def work(connection: sa.Connection) -> Any | None:
-        sealed = connection.execute(sa.select(cluster.c.credentials).where(_this), {"key": name}).scalar()
-        return (
-            None if sealed is None else trees.from_text(store.keys.opened(connection, _place(name), bytes(sealed)).decode())
-        )
 
-    return store.read(work)
+def opened(connection: sa.Connection, store: Store, name: str) -> Any | None:
+    sealed = connection.execute(sa.select(cluster.c.credentials).where(_this), {"key": name}).scalar()
+    if sealed is None:
+        return None
+    return trees.from_text(store.keys.opened(connection, _place(name), bytes(sealed)).decode())
 
 
 def add(
@@ -104,7 +104,7 @@ def add(
             "admin": "open",
             "admin_by": str(actor),
             "admin_at": now,
-        } | _reached(server_version, now)
+        } | _reached(row, server_version, now)
         _write(connection, name, row, values, now)
 
     store.write(work)
@@ -122,7 +122,9 @@ def seen(
             _refuse_other(row, name, uid, forgotten_too=True)
             known = uid if uid and _twin(connection, name, uid) is None else None
             values = (
-                _reached(server_version, now) | ({"server": server} if server else {}) | ({"uid": known} if known else {})
+                _reached(row, server_version, now)
+                | ({"server": server} if server else {})
+                | ({"uid": known} if known else {})
             )
         else:
             values = {"reach": reach, "reach_reason": reason, "failures": (row.failures if row else 0) + 1}
@@ -189,10 +191,11 @@ def _write(connection: sa.Connection, name: str, row: Any, values: dict[str, Any
     connection.execute(statement, blank | values)
 
 
-def _reached(server_version: str, now: datetime) -> dict[str, Any]:
+def _reached(row: Any, server_version: str, now: datetime) -> dict[str, Any]:
+    same = row is not None and row.reach == "ready"
     return {
-        "reach": "ready", "reach_reason": None, "reach_since": now, "observed_at": now, "failures": 0,
-        "server_version": server_version,
+        "reach": "ready", "reach_reason": None, "reach_since": row.reach_since if same else now, "observed_at": now,
+        "failures": 0, "server_version": server_version,
     }  # fmt: skip
 
 

@@ -39,6 +39,16 @@ def make_file(path: str) -> None:
         raise cannot("create the store", path, error) from error
 
 
+def remove(path: str) -> None:
+    """A file that may not be there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise cannot("remove", path, error) from error
+
+
 def check_owner(path: str, *, write: bool) -> list[str]:
     """Notices; refuses what another user owns, tightens what others may read."""
     try:
@@ -63,9 +73,9 @@ def check_owner(path: str, *, write: bool) -> list[str]:
     return []
 
 
-def check_disk(path: str) -> None:
+def check_disk(path: str, mounts: str = MOUNTS) -> None:
     """WAL needs memory shared by all who open the file, which a network file system cannot give."""
-    kind = file_system(os.path.dirname(os.path.realpath(path)))
+    kind = file_system(os.path.dirname(os.path.realpath(path)), mounts)
     if kind.removeprefix("fuse.") in NETWORK:
         raise errors.StoreError(
             f"open the store {path}: it lies on a network file system ({kind}), where SQLite loses data",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from appdelivery import errors
-from appdelivery.store import create, gate, keys, postgres, sqlite, trouble
+from appdelivery.store import create, files, gate, keys, postgres, sqlite, trouble
 from appdelivery.store import open as opening
 from appdelivery.store.tables import installation as tables
 
@@ -80,6 +80,13 @@ def upgrade(connection: sa.Connection, scripts: str = SCRIPTS, target: str = "he
     connection.execute(sa.update(installation).values(change))
 
 
+def build(connection: sa.Connection, schema: int) -> None:
+    """The empty tables of an older schema, for a backup that was taken then."""
+    upgrade(connection, target=f"{schema:04}")
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA application_id={sqlite.APPLICATION_ID}")
+
+
 def newest(scripts: str = SCRIPTS) -> int:
     return max(int(script.revision) for script in _scripts(scripts))
 
@@ -121,8 +128,16 @@ def _schema_of(path: str) -> int:
 
 
 def _copied(path: str, schema: int) -> str:
-    """By SQLite itself, so that what stands in the log is in the copy."""
     copy = f"{path}.before-{schema}"
+    copy_of(path, copy)
+    copies = sorted(glob.glob(f"{glob.escape(path)}.before-*"), key=os.path.getmtime)
+    for old in copies[:-KEPT]:
+        files.remove(old)
+    return copy
+
+
+def copy_of(path: str, copy: str) -> None:
+    """By SQLite itself, so that what stands in the log is in the copy."""
     os.close(os.open(copy, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     source, target = sqlite3.connect(path, timeout=WAIT_S), sqlite3.connect(copy)
     try:
@@ -130,10 +145,6 @@ def _copied(path: str, schema: int) -> str:
     finally:
         source.close()
         target.close()
-    copies = sorted(glob.glob(f"{glob.escape(path)}.before-*"), key=os.path.getmtime)
-    for old in copies[:-KEPT]:
-        os.unlink(old)
-    return copy
 
 
 def _upgrade_file(path: str, scripts: str) -> None:

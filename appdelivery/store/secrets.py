@@ -100,7 +100,7 @@ def get(store: Store, ref: SecretRef, *, actor: Actor = SYSTEM) -> Secret:
 
     def look(connection: sa.Connection) -> Secret | None:
         row = _row(connection, ref)
-        return None if row is None else Secret(_opened(connection, store, row))
+        return None if row is None else Secret(opened(connection, store, row))
 
     def work(connection: sa.Connection) -> Secret:
         return look(connection) or _make(connection, store, ref, actor).value
@@ -185,7 +185,7 @@ def _row(connection: sa.Connection, ref: SecretRef) -> Any:
     return connection.execute(this, {"in_scope": ref.store, "of": ref.owner, "called": ref.name}).first()
 
 
-def _opened(connection: sa.Connection, store: Store, row: Any) -> str:
+def opened(connection: sa.Connection, store: Store, row: Any) -> str:
     place = _place(row.scope, row.owner, row.name, row.version)
     return store.keys.opened(connection, place, bytes(row.value)).decode()
 
