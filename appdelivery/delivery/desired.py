@@ -7,12 +7,14 @@ is what `validate` runs; `desired` settles namespaces by the cluster's discovery
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.delivery import graph, normal
 from appdelivery.model import canonical, marks, suggest
 from appdelivery.model.change import Subject
+from appdelivery.model.live import ClusterFacts, Served
 from appdelivery.model.problem import Problem
 from appdelivery.model.record import changed
 from appdelivery.model.refs import Ref, ref_of
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from appdelivery.delivery.policies import Policies
     from appdelivery.delivery.ports import Installation
-    from appdelivery.model.live import ClusterFacts
     from appdelivery.model.manifest import Manifest, Origin, Rendered
     from appdelivery.model.refs import AppKey
 
@@ -171,6 +172,17 @@ def _marked(
             "take_over": policies.takes_over(item),
         }
     )
+
+
+def without_cluster(rendered: Rendered, cluster: str) -> ClusterFacts:
+    """Facts of a cluster that serves exactly what was rendered: for questions that need none."""
+    served = {}
+    for component in rendered.components:
+        for manifest in component.manifests:
+            of = manifest.ref.of
+            namespaced = bool(manifest.ref.namespace)
+            served.setdefault(of, Served(of, of.kind.lower(), namespaced, frozenset()))
+    return ClusterFacts(cluster, "", "", served, datetime.fromtimestamp(0, UTC))
 
 
 def digest(body: dict[str, Any], key: bytes) -> str:

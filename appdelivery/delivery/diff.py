@@ -8,20 +8,25 @@ Called by platform for `diff`, `plan --diff` and `compare`.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import compare, conflict, plan
+from appdelivery.delivery import compare, plan
+from appdelivery.delivery import conflict as conflicts
+from appdelivery.delivery.look import Known
+from appdelivery.delivery.policies import Policies
 from appdelivery.delivery.ports import ApplyOptions
 from appdelivery.model import fieldpath, marks, redact, secret
+from appdelivery.model.refs import ref_of
 from appdelivery.model.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appdelivery.delivery.desired import Desired
-    from appdelivery.delivery.look import Known
+    from appdelivery.delivery.plan import Consent
+    from appdelivery.delivery.policies import ConflictRule
     from appdelivery.delivery.ports import Fleet, Identity
     from appdelivery.model.change import Change, Plan
     from appdelivery.model.history import Managed
@@ -36,16 +41,28 @@ class Asking:
     rows: Mapping[Identity, Managed]
     key: bytes  # the installation's digest key, for masks
     masks: Mapping[str, str]  # secret value to what is shown for it
+    given: Policies
+    consent: Consent
 
 
-async def diff(
-    fleet: Fleet, made: Plan, desired: Sequence[Desired], inventory: Sequence[Managed], *, known: Known, key: bytes
+async def live(
+    fleet: Fleet,
+    made: Plan,
+    desired: Sequence[Desired],
+    *,
+    key: bytes,
+    conflict: Sequence[ConflictRule] = (),
+    consent: Consent | None = None,
+    inventory: Sequence[Managed] = (),
+    known: Known | None = None,
 ) -> list[dict[str, Any]]:
     """{object, cluster, action, code, operations, notes} for every change but unchanged and unknown ones."""
     items = {item.identity: item for item in desired}
-    asking = Asking(fleet, known, {row.identity: row for row in inventory}, key, masks(desired, key))
+    given = Policies(conflict=tuple(conflict))
+    rows = {row.identity: row for row in inventory}
+    asking = Asking(fleet, known or Known(), rows, key, masks(desired, key), given, consent or plan.Consent())
     limit = asyncio.Semaphore(IN_FLIGHT)
-    scaled = plan.autoscaled(desired, known)
+    scaled = plan.autoscaled(desired, asking.known)
 
     async def one(change: Change) -> dict[str, Any]:
         async with limit:
@@ -68,6 +85,15 @@ def between(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, 
         elif operations := compare.operations(compare.visible(old), compare.visible(new)):
             found.append(_hunk(name, "update", operations))
     return found
+
+
+def name(body: dict[str, Any]) -> str:
+    """Deployment shop/web, as a hunk is headed."""
+    return str(ref_of(body))
+
+
+def comparable(body: dict[str, Any]) -> dict[str, Any]:
+    return compare.visible(body)
 
 
 def masks(desired: Sequence[Desired], key: bytes) -> dict[str, str]:
@@ -98,7 +124,7 @@ async def _shown(
 async def _created(asking: Asking, name: str, item: Desired) -> dict[str, Any]:
     notes = []
     try:
-        await _dry_run(asking, item, ())
+        await tried(asking, item, (), scaled=False)
     except (errors.NotServed, errors.Missing):
         notes.append("not tried on the server: its kind or namespace comes with this plan")
     except errors.ClusterError as error:
@@ -111,13 +137,15 @@ async def _updated(
     asking: Asking, name: str, change: Change, item: Desired, scaled: Mapping[tuple[str, str, str, str], Identity]
 ) -> dict[str, Any]:
     cluster = item.subject.cluster
-    fact = asking.known.facts[item.identity]
-    live = (await asking.fleet.read(cluster, [fact.ref])).get(fact.ref)
+    fact = asking.known.facts.get(item.identity)
+    ref = fact.ref if fact is not None else item.subject.ref
+    live = (await asking.fleet.read(cluster, [ref])).get(ref)
     if live is None:
         return await _created(asking, name, item)
     left, notes = left_out(item, asking.rows.get(item.identity), scaled, change)
     try:
-        answer = await _dry_run(asking, item, left)
+        answer, more = await tried(asking, item, left, scaled=plan.targeted(scaled, item.subject) is not None, change=change)
+        notes += more
     except errors.ClusterError as error:
         wanted = {**live.body, **{k: v for k, v in item.body.items() if k != "metadata"}}
         refused = isinstance(error, errors.Rejected) and error.immutable
@@ -137,15 +165,28 @@ def left_out(
     retake = change.why.detail.get("paths", ()) if change is not None and change.why.code == "field-retaken" else ()
     found = {path: manager for path, manager, _ in (row.yielded if row else ()) if path not in retake}
     if plan.targeted(scaled, item.subject) is not None and fieldpath.get(item.body, ("spec", "replicas")) is not None:
-        found.setdefault(conflict.REPLICAS, "autoscaler")
+        found.setdefault(conflicts.REPLICAS, "autoscaler")
     return tuple(found), [f"{path} is left to {manager}" for path, manager in found.items()]
 
 
-async def _dry_run(asking: Asking, item: Desired, left: tuple[str, ...]) -> dict[str, Any]:
+async def tried(
+    asking: Asking, item: Desired, left: tuple[str, ...], *, scaled: bool, change: Change | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """The answer of a dry run that decides conflicts as the real one would, and what is said about them."""
     owner = marks.owner_app(item.body["metadata"]["annotations"][marks.OWNER])
     assert owner is not None
-    how = ApplyOptions(marks.manager_of(owner[1]), force=True, dry_run=True, leave_out=left)
-    return (await asking.fleet.apply(item.subject.cluster, item.subject.ref, item.body, how)).body
+    how = ApplyOptions(marks.manager_of(owner[1]), dry_run=True, leave_out=left)
+    place = item.subject.cluster, item.subject.ref, item.body
+    try:
+        return (await asking.fleet.apply(*place, how)).body, []
+    except errors.FieldConflict as error:
+        retake = change.why.detail.get("paths", ()) if change is not None else ()
+        made = conflicts.decide(error.owners, item, given=asking.given, consent=asking.consent, scaled=scaled, retake=retake)
+    notes = [f"{path} is left to {manager}" for path, manager in made.yielded]
+    notes += [f"{path} is taken from {manager}" for path, manager in made.forced if not manager.startswith(marks.MANAGER)]
+    notes += [f"{path} is refused: {manager} owns it" for path, manager in made.refused]
+    how = replace(how, force=True, leave_out=(*left, *[path for path, _ in made.yielded]))
+    return (await asking.fleet.apply(*place, how)).body, notes
 
 
 def _operations(asking: Asking, before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:

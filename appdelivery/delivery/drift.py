@@ -11,20 +11,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import compare, diff, paths, plan
+from appdelivery.delivery import compare, diff, look, paths, plan
 from appdelivery.delivery.ports import ApplyOptions
 from appdelivery.model import marks
+from appdelivery.model.record import changed
 from appdelivery.model.refs import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.look import Known
     from appdelivery.delivery.policies import Policies
-    from appdelivery.delivery.ports import Fleet, Identity
+    from appdelivery.delivery.ports import Fleet, Identity, Installation
     from appdelivery.model.history import Managed
     from appdelivery.model.live import Live, LiveFact
+    from appdelivery.model.refs import AppKey
 
 # Fields that servers and controllers fill, for objects that render them themselves.
 IGNORED = {
@@ -95,6 +98,32 @@ async def observe(
             close.append((row, item, fact))
     looked = await asyncio.gather(*[_closer(fleet, *one, scaled=scaled, given=given, hide=hide, key=key) for one in close])
     return found + [one for one in looked if one is not None]
+
+
+async def rows(
+    fleet: Fleet, installation: Installation, app: AppKey, inventory: Sequence[Managed], *, clock: Callable[[], datetime]
+) -> list[Managed]:
+    """The inventory with health as the clusters show it now, and a reason for what is missing or has drifted."""
+    known = await look.look(fleet, installation, app, (), inventory)
+    return [_row(row, known, clock()) for row in inventory]
+
+
+def _row(row: Managed, known: Known, now: datetime) -> Managed:
+    error, fact = known.error(row.identity), known.facts.get(row.identity)
+    if error is not None:
+        state, reason = "unknown", str(error)
+    elif fact is None:
+        state, reason = "missing", "Missing"
+    else:
+        verdict = candidate(row, fact, row.digest_form)
+        health = fact.health
+        state, reason = (health.state, health.reason) if health is not None else ("unknown", "NotJudged")
+        if verdict == "missing":
+            state, reason = "missing", "Replaced"
+        elif verdict:
+            reason = f"Drifted (by {fact.managers[-1]})" if fact.managers else "Drifted"
+    since = row.health_since if state == row.health and row.health_since else now
+    return changed(row, health=state, health_reason=reason, health_since=since)
 
 
 async def _closer(

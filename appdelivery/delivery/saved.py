@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from appdelivery import errors
+from appdelivery import __version__, errors
 from appdelivery.delivery import graph
 from appdelivery.delivery.plan import Consent
-from appdelivery.model import canonical, duration, secret
+from appdelivery.model import canonical, duration, redact, secret
 from appdelivery.model.change import Base, Change, Edge, Plan, Subject, Why
 from appdelivery.model.refs import AppKey, Ref
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.look import Known
-    from appdelivery.delivery.ports import Identity
+    from appdelivery.delivery.ports import Identity, Installation
 
 FORMAT = "appdelivery.dev/plan/v1"
 VALID_S = 86400.0
@@ -41,48 +41,48 @@ class Saved:
     created: datetime
     expires: datetime
     digest: str
-    application: Mapping[str, Any]  # what platform needs to deliver it: the document, with secrets by reference
+    document: dict[str, Any]  # the Application as it was read
 
 
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """What a plan file says beside the plan."""
-
-    revision: str
-    installation: str
-    engine: str
-    created: datetime
-    application: Mapping[str, Any]
-    consent: Consent
-    valid_s: float = VALID_S
-
-
-def write(made: Plan, desired: Iterable[Desired], how: Writing) -> str:
+def write(
+    made: Plan,
+    *,
+    desired: Iterable[Desired],
+    installation: Installation,
+    revision: str,
+    now: datetime,
+    document: dict[str, Any],
+    consent: Consent | None = None,
+    valid_s: float = VALID_S,
+) -> str:
+    """The text of a plan file.  Refused when the document holds secret values in clear."""
+    desired = tuple(desired)
+    _no_secrets(document, desired)
     tree = {
         "format": FORMAT,
         "key": [made.app.namespace, made.app.name],
-        "application": how.application,
-        "revision": how.revision,
+        "application": document,
+        "revision": revision,
         "desired": {item.digest: None if secret.inside(item.body) else item.body for item in desired},
         "changes": [_change_tree(change) for change in made.changes],
         "edges": [[_place(e.waiter), _place(e.other), e.until, e.hard] for e in made.edges],
         "warnings": list(made.warnings),
-        "guards": _consent_tree(how.consent),
+        "guards": _consent_tree(consent or Consent()),
         "base": {
             "release": made.base.release,
             "objects": [[cluster, list(identity), uid, own] for cluster, identity, uid, own in made.base.objects],
         },
-        "installation": how.installation,
-        "engine": how.engine,
-        "created": how.created.isoformat(),
-        "expires": (how.created + timedelta(seconds=how.valid_s)).isoformat(),
+        "installation": installation.id,
+        "engine": __version__,
+        "created": now.isoformat(),
+        "expires": (now + timedelta(seconds=valid_s)).isoformat(),
     }
     if secret.inside(tree):
         raise errors.Bug("a secret value would have entered a plan file")
     return json.dumps({**tree, "digest": canonical.digest(tree)}, indent=1, ensure_ascii=False) + "\n"
 
 
-def read(text: str, name: str = "the plan file") -> Saved:
+def read(text: str | bytes, name: str = "the plan file") -> Saved:
     """Conflict when the file was changed after it was written, or is of a newer format."""
     tree = _tree(text, name)
     found = str(tree.get("format", ""))
@@ -107,11 +107,11 @@ def read(text: str, name: str = "the plan file") -> Saved:
         ) from error
 
 
-def check(saved: Saved, *, now: datetime, installation: str, name: str = "the plan file") -> None:
+def check(saved: Saved, *, now: datetime, installation: Installation, name: str = "the plan file") -> None:
     """Conflict for a plan that is too old or was made for another installation."""
-    if saved.installation != installation:
+    if saved.installation != installation.id:
         raise errors.Conflict(
-            f"carry out {name}: it was made for another installation ({saved.installation[:8]}, this is {installation[:8]})",
+            f"carry out {name}: it was made for another installation ({saved.installation[:8]}, this is {installation.label})",
             code="plan.installation",
             hint="make the plan with the store that is to carry it out",
         )
@@ -122,12 +122,58 @@ def check(saved: Saved, *, now: datetime, installation: str, name: str = "the pl
         )
 
 
-def verify(saved: Saved, newest: int, known: Known, name: str = "the plan file") -> None:
-    """Conflict that names what moved since the plan was made.  There is no "close enough"."""
-    if found := moved(saved.plan.base, newest, known):
+def compare(saved: Saved, fresh: Plan) -> None:
+    """Conflict when a plan made now would rest on anything else, or do anything else.  There is no "close enough"."""
+    found = _base_moved(saved.plan.base, fresh.base)
+    if not found:
+        before, now = ({(c.subject.identity, c.action, c.after) for c in made.writes} for made in (saved.plan, fresh))
+        found = [f"{graph.show(identity)} would now be another change" for identity, _, _ in sorted(before ^ now)]
+    _refuse(found)
+
+
+def verify(saved: Saved, newest: int, known: Known) -> None:
+    """The same against live facts."""
+    _refuse(moved(saved.plan.base, newest, known))
+
+
+def _refuse(found: list[str]) -> None:
+    if found:
         shown = "; ".join(found[:5]) + (f"; and {len(found) - 5} more" if len(found) > 5 else "")
         raise errors.Conflict(
-            f"the plan is out of date: {shown}", code="plan.stale", hint=f"make a new one: appctl plan APP --out {name}"
+            f"the plan is out of date: {shown}", code="plan.stale", hint="make a new one: appctl plan APP --out FILE"
+        )
+
+
+def _base_moved(base: Base, fresh: Base) -> list[str]:
+    if fresh.release != base.release:
+        return [f"release {fresh.release} was opened, the plan knows {base.release or 'none'}"]
+    before = {(cluster, identity): (uid, own) for cluster, identity, uid, own in base.objects}
+    now = {(cluster, identity): (uid, own) for cluster, identity, uid, own in fresh.objects}
+    found = []
+    for place in sorted(before.keys() | now.keys()):
+        if before.get(place) != now.get(place):
+            was, state = before.get(place), now.get(place)
+            how = "changed"
+            if was is None:
+                how = "would now be changed too"
+            elif state is None:
+                how = "needs no change any more"
+            elif state[1] == "absent" or was[1] == "absent":
+                how = "is gone" if state[1] == "absent" else "exists now"
+            elif state[0] != was[0]:
+                how = "was deleted and created again"
+            found.append(f"{graph.show(place)} on {place[0]} {how}")
+    return found
+
+
+def _no_secrets(document: dict[str, Any], desired: Iterable[Desired]) -> None:
+    text = canonical.text(secret.masked(document))
+    values = {value for item in desired for value in redact.values(item.body) if len(value) >= redact.SHORTEST}
+    if any(json.dumps(value, ensure_ascii=False)[1:-1] in text for value in values):
+        raise errors.Refused(
+            "write a plan file: the application holds secret values in clear, and they would be in the file",
+            code="plan.secrets",
+            hint="keep them in the store: appctl secret set NAME, and {$secretRef: {key: NAME}} in the application",
         )
 
 
@@ -155,7 +201,7 @@ def moved(base: Base, newest: int, known: Known) -> list[str]:
     return found
 
 
-def _tree(text: str, name: str) -> dict[str, Any]:
+def _tree(text: str | bytes, name: str) -> dict[str, Any]:
     if len(text) > LARGEST:
         raise errors.Conflict(f"read {name}: it is larger than {LARGEST >> 20} MiB", code="plan.format")
     try:
@@ -194,7 +240,7 @@ def _saved(tree: dict[str, Any]) -> Saved:
         created=_moment(tree["created"]),
         expires=_moment(tree["expires"]),
         digest=tree["digest"],
-        application=tree["application"],
+        document=tree["application"],
     )
 
 
