@@ -145,7 +145,10 @@ def fields(named: dict[str, Check], rest: Check, required: tuple[str, ...], fill
         for name in required:
             if name not in value:
                 raise Refusal
-        out = {name: find(name, rest)(item) for name, item in value.items()}
+        out = {}
+        for name, item in value.items():
+            look = find(name, rest)
+            out[name] = item if look is string and type(item) is str else look(item)  # most values are plain texts
         for name, default in fills:
             if name not in out:
                 out[name] = default
