@@ -70,7 +70,7 @@ def make(of: Work, facts: Facts) -> None:
                 added = labels.of_output(base, "", output)
             else:
                 added = labels.of_workload(base, part.definition.name)
-            of.objects.append(work.Object(labels.stamped(body, added, facts, name=name, output=output), output, "", DEFAULT))
+            of.objects.append(labels.stamped(body, added, facts, name=name, output=output))
 
 
 class Naming:
@@ -97,6 +97,3 @@ class Naming:
         what = f"trait '{self.part.label}' of component" if self.part.trait is not None else "component"
         while_ = f"while rendering {what} '{self.of.component.name}'"
         return changed(found, hint=f"{found.hint}; {while_}" if found.hint else while_)
-
-
-DEFAULT = "DefaultDispatch"

@@ -11,7 +11,7 @@ from appdelivery.model import canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from appdelivery.render.facts import Facts
@@ -52,7 +52,7 @@ def _annotated(body: dict[str, Any], kept: Kept, key: bytes) -> dict[str, Any]:
     if type(pod) is not dict or type(template) is not dict or type(spec) is not dict:
         return body
     namespace = body["metadata"].get("namespace", "")
-    used = {(kind, name) for kind, name in uses(pod) if (kind, namespace, name) in kept}
+    used = [(kind, name) for kind, name in uses(pod) if (kind, namespace, name) in kept]
     if not used:
         return body
     content = [[kind, name, _content(kept[kind, namespace, name])] for kind, name in sorted(used)]
@@ -65,28 +65,31 @@ def _content(body: dict[str, Any]) -> list[Any]:
     return [body.get("data"), body.get("stringData"), body.get("binaryData")]
 
 
-def uses(pod: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """(kind, name) of every ConfigMap and Secret that a pod spec names, with repetitions."""
-    for containers in (pod.get("containers"), pod.get("initContainers")):
-        for container in _maps(containers):
-            for source in _maps(container.get("envFrom")):
-                yield from _named(source.get("configMapRef"), source.get("secretRef"))
-            for variable in _maps(container.get("env")):
-                if type(value := variable.get("valueFrom")) is dict:
-                    yield from _named(value.get("configMapKeyRef"), value.get("secretKeyRef"))
+def uses(pod: dict[str, Any]) -> set[tuple[str, str]]:
+    """(kind, name) of every ConfigMap and Secret that a pod spec names."""
+    found: set[tuple[str, str]] = set()
+    for container in (*_maps(pod.get("containers")), *_maps(pod.get("initContainers"))):
+        for source in _maps(container.get("envFrom")):
+            _add(found, source.get("configMapRef"), source.get("secretRef"))
+        for variable in _maps(container.get("env")):
+            if type(value := variable.get("valueFrom")) is dict:
+                _add(found, value.get("configMapKeyRef"), value.get("secretKeyRef"))
     for volume in _maps(pod.get("volumes")):
-        yield from _named(volume.get("configMap"), volume.get("secret"), "secretName")
+        _add(found, volume.get("configMap"), volume.get("secret"), "secretName")
         if type(projected := volume.get("projected")) is dict:
             for source in _maps(projected.get("sources")):
-                yield from _named(source.get("configMap"), source.get("secret"))
+                _add(found, source.get("configMap"), source.get("secret"))
+    return found
 
 
-def _named(config_map: Any, secret: Any, field: str = "name") -> Iterator[tuple[str, str]]:
-    if type(config_map) is dict and type(name := config_map.get("name")) is str:
-        yield "ConfigMap", name
-    if type(secret) is dict and type(name := secret.get(field)) is str:
-        yield "Secret", name
+def _add(found: set[tuple[str, str]], config_map: Any, secret: Any, field: str = "name") -> None:
+    if config_map is not None and type(config_map) is dict and type(name := config_map.get("name")) is str:
+        found.add(("ConfigMap", name))
+    if secret is not None and type(secret) is dict and type(name := secret.get(field)) is str:
+        found.add(("Secret", name))
 
 
-def _maps(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if type(item) is dict] if type(value) is list else []
+def _maps(value: Any) -> Sequence[dict[str, Any]]:
+    if value is None:
+        return ()
+    return [item for item in value if type(item) is dict] if type(value) is list else ()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from appdelivery.model.application import Output
     from appdelivery.model.problem import Path
     from appdelivery.render.facts import Facts
-    from appdelivery.render.work import Work
+    from appdelivery.render.work import Part, Work
 
 CONTEXT = ("appName", "namespace", "appLabels", "appAnnotations", "cluster")  # what properties may read of it
 MEMBERS = ("name", "output", "outputs")  # of a component, in expressions
@@ -53,7 +53,7 @@ def connect(works: Sequence[Work], facts: Facts) -> list[Work]:
     writers = _writers(works, facts)
     problems: list[Problem] = []
     for of in works:
-        if "${" in of.written or of.component.inputs:
+        if of.component.inputs or any(b"${" in part.written for part in of.parts):
             _find(of, known, writers, facts=facts, problems=problems)
         for name in of.component.depends_on:
             if name not in known:
@@ -92,8 +92,8 @@ def _find(
         "inputs": [i.source for i in of.component.inputs],
     }
     for part in of.parts:
-        leaves = []
-        for path, text in inline.find(part.properties, part.definition.parameters):
+        leaves: list[Leaf] = []
+        for path, text in _expressions(part):
             try:
                 leaves.append(_leaf(path, text, names))
             except SpecError as error:
@@ -114,9 +114,25 @@ def _find(
             except ValueError as error:
                 found = Problem(str(error), code="app.input", path=(*path, "parameterKey"))
                 problems.append(work.at(facts.app, found))
+    of.late = any(part.leaves for part in of.parts)
     needed = [name for part in of.parts for leaf in part.leaves for name in leaf.components]
     needed += [writers[i.source][0].component.name for i in of.component.inputs if i.source in writers]
     of.depends_on = tuple(dict.fromkeys([*of.component.depends_on, *needed]))
+
+
+def _expressions(part: Part) -> list[tuple[Path, str]]:
+    """Leaves with expressions that are ours to resolve."""
+    if b"${" not in part.written:
+        return []
+    return [(path, text) for path, text in inline.find(part.properties) if not _deferred(part, path)]
+
+
+def _deferred(part: Part, path: Path) -> bool:
+    """Whether the schema says that an action evaluates the text later."""
+    schema: Any = part.definition.parameters
+    for step in path:
+        schema = inline.item_schema(schema) if isinstance(step, int) else inline.member_schema(schema, step)
+    return isinstance(schema, dict) and "x-deferred" in schema
 
 
 def _input_text(name: str) -> str:

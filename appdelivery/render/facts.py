@@ -55,6 +55,7 @@ class RenderContext:
     lenient: bool = False
     publish_version: str = ""  # '' = as the application's annotation says
     live: Mapping[str, Mapping[str, Any]] | None = None  # component to {output, outputs} as read from its cluster
+    identify: bool = True  # False: without component hashes and revision key, for callers that keep nothing
     digest_key: bytes = b""  # the installation's, for digests over given secret values
 
 

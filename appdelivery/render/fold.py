@@ -34,7 +34,6 @@ def _fold(of: Work, earlier: Object, later: Object) -> None:
         at = f" with different {error.path}" if error.path else ""
         message = f"{earlier.body['kind']} {name} is made twice{at}: by {_origin(of, earlier)} and {_origin(of, later)}"
         raise SpecError([Problem(message, code="render.duplicate", hint=error.hint)]) from error
-    earlier.patched = True
 
 
 def _anonymous(body: dict[str, object]) -> dict[str, object]:

@@ -27,7 +27,7 @@ VARYING = frozenset(
 
 
 def write(of: Work, facts: Facts) -> None:
-    """Fills of.written, of.reads, of.as_written and of.digest."""
+    """Fills of.as_written and of.digest."""
     component = of.component
     read: set[str] = set()
     parts = []
@@ -36,19 +36,22 @@ def write(of: Work, facts: Facts) -> None:
         read |= definition.reads & VARYING
         parts.append((definition.hash, part.properties) if trait is None else
                      (definition.hash, part.properties, trait.name, trait.target))  # fmt: skip
-    of.reads = {name: facts.base[name] for name in read}
-    of.written = canonical.text([component.name, parts, of.reads])
-    of.digest = of.as_written = _sha(of.written)
+    reads = {name: facts.base[name] for name in read}
+    of.digest = of.as_written = _sha(canonical.text([component.name, parts, reads]))
 
 
 def resolved(of: Work, facts: Facts) -> str:
     """The hash of a component whose properties hold values that came from other components."""
+    if not of.as_written:
+        return ""
     parts = [(p.definition.hash, p.properties) for p in of.parts]
     return _sha(of.digest + canonical.text(parts, facts.context.digest_key))
 
 
 def key(works: Sequence[Work], facts: Facts) -> str:
-    """The revision key."""
+    """The revision key; '' when no hashes were asked for."""
+    if not facts.context.identify:
+        return ""
     app = facts.app
     spec = app.document.get("spec") or {}
     flow = [

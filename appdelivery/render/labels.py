@@ -10,6 +10,7 @@ from appdelivery.model import marks
 from appdelivery.model.problem import Problem
 from appdelivery.render import facts as facts_
 from appdelivery.render import scope
+from appdelivery.render.work import Object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 WORKLOAD_TYPE, TRAIT_TYPE, TRAIT_RESOURCE = "workload.oam.dev/type", "trait.oam.dev/type", "trait.oam.dev/resource"
 AUXILIARY = "AuxiliaryWorkload"
+DEFAULT = "DefaultDispatch"  # the stage of everything that does not say otherwise
 
 
 def of_component(facts: Facts, component: str) -> dict[str, str]:
@@ -46,27 +48,31 @@ def of_output(base: dict[str, str], trait: str, output: str) -> dict[str, str]:
     }
 
 
-def stamped(body: Any, labels: dict[str, str], facts: Facts, *, name: str, output: str) -> dict[str, Any]:
-    """A copy of the object with metadata completed; everything else is shared with it.
+def stamped(
+    body: Any, labels: dict[str, str], facts: Facts, *, name: str, output: str, trait: str = "", stage: str = DEFAULT
+) -> Object:
+    """The object with metadata completed; everything else is shared with what the definition made.
 
     Keys as written, then added ones; but metadata that was not written at all follows the kind, where people look for it.
     """
     if type(body) is not dict or type(kind := body.get("kind")) is not str or type(body.get("apiVersion")) is not str:
         raise _refused(f"output '{output}' is not a Kubernetes object with apiVersion and kind")
-    namespaced = (body["apiVersion"].rpartition("/")[0], kind) not in scope.CLUSTER_SCOPED
+    namespaced = kind not in scope.KINDS or not scope.is_cluster_scoped(body)
     given = body.get("metadata")
     full: dict[str, Any] = {"name": name, "namespace": facts.namespace} if namespaced else {"name": name}
     if given is None:
         full["labels"] = labels
         if facts.annotations:
             full["annotations"] = facts.annotations
-        return {"apiVersion": None, "kind": None, "metadata": full, **{k: v for k, v in body.items() if k != "metadata"}}
+        whole = {"apiVersion": None, "kind": None, "metadata": full, **body}
+        whole["metadata"] = full  # also where the definition wrote a null
+        return Object(whole, output, trait, stage, namespaced)
     if type(given) is not dict:
         raise _refused(f"output '{output}': metadata is not a map")
     _complete(full, given, labels, facts, output=output)
     if not namespaced:
         full.pop("namespace", None)
-    return {**body, "metadata": full}
+    return Object({**body, "metadata": full}, output, trait, stage, namespaced)
 
 
 def _complete(full: dict[str, Any], given: dict[str, Any], labels: dict[str, str], facts: Facts, *, output: str) -> None:

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from appdelivery.render.work import Part, Work
 
 UNKNOWN = "parameters.unknown"
+NAMED = tuple([kind.encode() for kind in secrets.KINDS])
 
 
 def fill(of: Work, facts: Facts) -> None:
     """Fills part.parameters of every part; SpecError with everything that is wrong in any of them."""
     problems: list[Problem] = []
-    named = '"$' in of.written and any(f'{{"{kind}":' in of.written for kind in secrets.KINDS)
     for part in of.parts:
         try:
             part.parameters = part.definition.code.check(part.properties)
         except schema.Refusal:
             problems += _refused(of, part, facts)
-        if named and not problems:
+        if b"$" in part.written and not problems and any(kind in part.written for kind in NAMED):
             problems += _secrets(of, part, facts)
-        if "$${" in of.written:
+        if b"$${" in part.written:
             part.parameters = inline.unescape(part.parameters)
         if part.waiting:
             part.parameters = places.replaced(part.parameters, part.waiting)

@@ -10,7 +10,7 @@ from appdelivery.errors import SpecError
 from appdelivery.model.manifest import AppliedTrait, Manifest, Origin, Rendered, RenderedComponent
 from appdelivery.model.problem import Problem
 from appdelivery.model.refs import Ref
-from appdelivery.render import bounds, component, config, dataflow, facts, fold, hashing, properties, scope, traits, work
+from appdelivery.render import bounds, component, config, dataflow, facts, fold, hashing, properties, traits, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ def render(app: Application, definitions: Resolve, context: RenderContext = DEFA
     known = facts.of(app, context)
     works = work.open_all(app, definitions)
     traits.own(works, known)
-    for of in works:
-        hashing.write(of, known)
+    if context.identify:
+        for of in works:
+            hashing.write(of, known)
     ordered = dataflow.connect(works, known)
     _check(works, known)
     by_name = {of.component.name: of for of in works}
@@ -115,17 +116,17 @@ def _rendered(works: Sequence[Work], known: Facts) -> Rendered:
 def _component(of: Work) -> RenderedComponent:
     first, *others = of.parts
     return RenderedComponent(
-        name=of.component.name,
-        type=of.component.type,
-        manifests=tuple([_manifest(of, made) for made in of.objects]),
-        depends_on=of.depends_on,
-        revision=of.revision,
-        hash=of.digest,
-        waits_for=tuple(of.waits_for),
-        definition=f"{first.definition.name}@{first.definition.version}",
-        parameters=first.parameters,
-        context=of.context,
-        traits=tuple([AppliedTrait(p.definition.name, p.definition.version, p.label, p.parameters) for p in others]),
+        of.component.name,
+        of.component.type,
+        tuple([_manifest(of, made) for made in of.objects]),
+        of.depends_on,
+        of.revision,
+        of.digest,
+        tuple(of.waits_for),
+        f"{first.definition.name}@{first.definition.version}",
+        first.parameters,
+        of.context,
+        tuple([AppliedTrait(p.definition.name, p.definition.version, p.label, p.parameters) for p in others]),
     )
 
 
@@ -133,7 +134,5 @@ def _manifest(of: Work, made: Object) -> Manifest:
     body = made.body
     metadata = body["metadata"]
     group, _, version = body["apiVersion"].rpartition("/")
-    kind = body["kind"]
-    namespace = "" if (group, kind) in scope.CLUSTER_SCOPED else metadata.get("namespace", "")
-    ref = Ref(group, version, kind, namespace, metadata["name"])
+    ref = Ref(group, version, body["kind"], metadata["namespace"] if made.namespaced else "", metadata["name"])
     return Manifest(ref, body, Origin(of.component.name, made.trait, made.output), made.stage, made is of.objects[0])

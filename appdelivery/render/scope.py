@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 CLUSTER_SCOPED = frozenset(
     (
         ("", "Namespace"), ("", "Node"), ("", "PersistentVolume"), ("", "ComponentStatus"),
@@ -26,3 +30,8 @@ CLUSTER_SCOPED = frozenset(
         ("storagemigration.k8s.io", "StorageVersionMigration"),
     )
 )  # fmt: skip
+KINDS = frozenset([kind for _, kind in CLUSTER_SCOPED])  # most objects need no closer look
+
+
+def is_cluster_scoped(body: dict[str, Any]) -> bool:
+    return (body["apiVersion"].rpartition("/")[0], body["kind"]) in CLUSTER_SCOPED

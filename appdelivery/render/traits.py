@@ -43,8 +43,8 @@ def run(of: Work, facts: Facts) -> None:
             _patch(of, target, made, part.label, writes=writes if several else None)
             for output, body in made.outputs.items():
                 added = labels.of_output(base, part.definition.name, output)
-                full = labels.stamped(body, added, facts, name=of.component.name, output=output)
-                of.objects.append(work.Object(full, output, part.definition.name, part.definition.stage))
+                name, trait, stage = of.component.name, part.definition.name, part.definition.stage
+                of.objects.append(labels.stamped(body, added, facts, name=name, output=output, trait=trait, stage=stage))
     if held:
         with component.Naming(of, of.parts[-1], facts):
             _let_go(of, held)
@@ -130,8 +130,7 @@ def _change(
     if not isinstance(body, dict) or not isinstance(body.get("metadata"), dict):
         raise SpecError([Problem("a patch removed the object's metadata", code="patch.target")])
     labels.kept(target.body, body)
-    target.body = body
-    target.patched = True
+    target.body = labels.tidy(body)
 
 
 # --- who owns a field ---
