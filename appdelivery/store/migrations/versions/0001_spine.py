@@ -104,6 +104,12 @@ def upgrade() -> None:
         need("version", INT),
         need("created_at", TIME),
         sa.PrimaryKeyConstraint("id", name="cluster_pkey"),
+        sa.CheckConstraint(
+            "auth in ('token', 'clientCertificate', 'exec', 'oidc', 'inCluster', 'kubeconfigContext')",
+            name=op.f("cluster_auth_check"),
+        ),
+        sa.CheckConstraint("admin in ('open', 'cordoned', 'draining', 'forgotten')", name=op.f("cluster_admin_check")),
+        sa.CheckConstraint("reach in ('unknown', 'ready', 'unreachable', 'unauthorized')", name=op.f("cluster_reach_check")),
         sa.UniqueConstraint("name", name="cluster_name_key"),
     )
     op.create_index("cluster_uid_key", "cluster", ["uid"], **where("uid IS NOT NULL"), unique=True)
@@ -116,6 +122,7 @@ def upgrade() -> None:
         need("created_at", TIME),
         may("retired_at", TIME),
         sa.PrimaryKeyConstraint("id", name="data_key_pkey"),
+        sa.CheckConstraint("purpose in ('credential', 'secret', 'blob', 'output')", name=op.f("data_key_purpose_check")),
     )
     op.create_table(
         "event",
@@ -149,6 +156,7 @@ def upgrade() -> None:
         need("created_by", TEXT),
         may("restored_at", TIME),
         sa.PrimaryKeyConstraint("id", name="installation_pkey"),
+        sa.CheckConstraint("id = 1", name=op.f("installation_single_check")),
     )
     op.create_table(
         "secret",
@@ -164,6 +172,10 @@ def upgrade() -> None:
         need("created_at", TIME),
         may("replaced_at", TIME),
         sa.PrimaryKeyConstraint("id", name="secret_pkey"),
+        sa.CheckConstraint("scope in ('installation', 'project', 'application')", name=op.f("secret_scope_check")),
+        sa.CheckConstraint(
+            "kind in ('given', 'generated', 'credential', 'webhook', 'age', 'oidc')", name=op.f("secret_kind_check")
+        ),
         sa.UniqueConstraint("scope", "owner", "name", "version", name="secret_scope_owner_name_version_key"),
     )
     op.create_table(
@@ -179,6 +191,9 @@ def upgrade() -> None:
         need("failures", INT),
         may("error", TEXT),
         sa.PrimaryKeyConstraint("kind", "id", name="work_item_pkey"),
+        sa.CheckConstraint(
+            "kind in ('app', 'run', 'cluster', 'source', 'schedule', 'notify', 'sweep')", name=op.f("work_item_kind_check")
+        ),
         postgresql_with={"fillfactor": 70},
     )
     op.create_index("work_item_due", "work_item", ["due_at"], **where("due_at IS NOT NULL"))
@@ -200,6 +215,7 @@ def upgrade() -> None:
         may("data_key", INT),
         need("used_at", TIME),
         sa.PrimaryKeyConstraint("digest", name="blob_pkey"),
+        sa.CheckConstraint("codec in ('raw', 'z1')", name=op.f("blob_codec_check")),
         sa.ForeignKeyConstraint(["data_key"], ["data_key.id"], name="blob_data_key_fkey"),
     )
     op.create_index("blob_sealed", "blob", ["data_key"], **where("data_key IS NOT NULL"))
@@ -252,6 +268,12 @@ def upgrade() -> None:
         need("drift", TEXT),
         need("changed_at", TIME),
         sa.PrimaryKeyConstraint("app", "cluster", "api_group", "kind", "namespace", "name", name="inventory_pkey"),
+        sa.CheckConstraint(
+            "mode in ('owned', 'shared-writer', 'shared-observer', 'read-only')", name=op.f("inventory_mode_check")
+        ),
+        sa.CheckConstraint("state in ('intended', 'present', 'deleting', 'gone')", name=op.f("inventory_state_check")),
+        sa.CheckConstraint("gc in ('onAppUpdate', 'onAppDelete', 'never')", name=op.f("inventory_gc_check")),
+        sa.CheckConstraint("drift in ('none', 'changed', 'missing')", name=op.f("inventory_drift_check")),
         sa.ForeignKeyConstraint(["app"], ["application.id"], name="inventory_app_fkey"),
         sa.ForeignKeyConstraint(["cluster"], ["cluster.id"], name="inventory_cluster_fkey"),
         sqlite_with_rowid=False,
@@ -272,6 +294,9 @@ def upgrade() -> None:
         need("expires_at", TIME),
         may("release", TEXT),
         sa.PrimaryKeyConstraint("id", name="plan_pkey"),
+        sa.CheckConstraint(
+            "state in ('open', 'approved', 'applied', 'discarded', 'stale', 'expired')", name=op.f("plan_state_check")
+        ),
         sa.ForeignKeyConstraint(["app"], ["application.id"], name="plan_app_fkey"),
     )
     op.create_index("plan_digest", "plan", ["digest"])
@@ -297,6 +322,14 @@ def upgrade() -> None:
         need("opened_at", TIME),
         may("ended_at", TIME),
         sa.PrimaryKeyConstraint("id", name="release_pkey"),
+        sa.CheckConstraint(
+            "cause in ('user', 'source', 'definition', 'rollback', 'retry', 'trigger', 'drift', 'move', 'import')",
+            name=op.f("release_cause_check"),
+        ),
+        sa.CheckConstraint(
+            "outcome in ('running', 'partial', 'succeeded', 'failed', 'terminated', 'superseded')",
+            name=op.f("release_outcome_check"),
+        ),
         sa.ForeignKeyConstraint(["app"], ["application.id"], name="release_app_fkey"),
         sa.UniqueConstraint("app", "number", name="release_app_number_key"),
     )
