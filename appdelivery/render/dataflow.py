@@ -11,7 +11,7 @@ from appdelivery.language import inline
 from appdelivery.model import suggest
 from appdelivery.model.manifest import Reference
 from appdelivery.model.problem import Problem
-from appdelivery.model.refs import ref_of
+from appdelivery.model.refs import Ref, ref_of
 from appdelivery.model.secret import Secret
 from appdelivery.render import places, work
 
@@ -211,7 +211,9 @@ def _unknown(
     live = facts.context.live or {}
     found = []
     for path in leaf.paths:
-        if path[0] == "components" and (read := _live_path(path)) and str(path[1]) not in live:
+        if path[0] == "components" and len(path) > 2 and not works[str(path[1])].objects and path[2] != "name":
+            found.append(_reference(of, works[str(path[1])], "", path[2:], leaf.text))
+        elif path[0] == "components" and (read := _live_path(path)) and str(path[1]) not in live:
             found.append(_reference(of, works[str(path[1])], *read, leaf.text))
         elif path[0] == "inputs" and len(path) > 1:
             writer, output = writers[str(path[1])]
@@ -238,10 +240,20 @@ def _source(output: Output) -> tuple[str, Path]:
 
 
 def _reference(of: Work, target: Work, output: str, path: Path, text: str) -> Reference:
+    if not target.objects:  # it waits itself
+        return Reference(of.component.name, target.component.name, Ref("", "", "", "", ""), path, text)
     made = next((o for o in target.objects if o.output == output), None) if output else target.objects[0]
     if made is None:
         raise _no_output(target, output)
     return Reference(of.component.name, target.component.name, ref_of(made.body), path, text)
+
+
+def not_yet(of: Work, error: SpecError, facts: Facts) -> Problem:
+    """The warning of a component whose objects cannot be made before the values it waits for are known."""
+    waits = of.waits_for[0]
+    message = f"the objects of component '{of.component.name}' are known after {waits.target} is healthy"
+    found = Problem(message, code="render.waits", level="warning", hint=f"with a placeholder instead: {error.message}")
+    return work.at(facts.app, found, of.component.path)
 
 
 def _no_output(target: Work, output: str) -> SpecError:

@@ -58,17 +58,25 @@ def _ready(of: Work, digest: str, known: Facts) -> None:
     of.digest = digest
     of.revision = f"{of.component.name}-v{known.context.component_revisions(of.component.name, digest)}"
     of.context = component.context(of, known)
-    work.stop(component.checks(of, of.parts[0], of.context, known))
+    if not of.waits_for:
+        work.stop(component.checks(of, of.parts[0], of.context, known))
 
 
 def _make(of: Work, works: dict[str, Work], known: Facts) -> None:
     if of.late:
         dataflow.settle(of, works, known)
         _ready(of, hashing.resolved(of, known), known)
-    component.make(of, known)
-    if len(of.parts) > 1:
-        traits.run(of, known)
-    fold.objects(of)
+    try:
+        component.make(of, known)
+        if len(of.parts) > 1:
+            traits.run(of, known)
+        fold.objects(of)
+    except SpecError as error:
+        if not of.waits_for:
+            raise
+        # A placeholder stands where the definition needs, say, a number: then nothing can be shown yet.
+        of.objects = []
+        of.warnings.append(dataflow.not_yet(of, error, known))
 
 
 def _each(works: Sequence[Work], step: Callable[[Work], None]) -> None:

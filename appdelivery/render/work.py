@@ -8,7 +8,7 @@ from __future__ import annotations
 import marshal
 
 from appdelivery import errors
-from appdelivery.model import problem
+from appdelivery.model.problem import LIMIT, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from appdelivery.model.application import Application, Component, Trait
     from appdelivery.model.definition import Definition
     from appdelivery.model.manifest import Reference
-    from appdelivery.model.problem import Path, Problem
+    from appdelivery.model.problem import Path
 
     Resolve = Callable[[str, str], Definition]  # (kind, type as written)
 
@@ -126,8 +126,23 @@ def open_all(app: Application, definitions: Resolve) -> list[Work]:
             parts = [Part(definition, component.properties, (*component.path, "properties"), None)]
             parts += [Part(d, t.properties, (*t.path, "properties"), t) for t, d in traits if d is not None]
             works.append(Work(component, parts))
+            for part in parts:
+                problems += _usable(part, works[-1], app)
     stop(problems)
     return works
+
+
+def _usable(part: Part, of: Work, app: Application) -> list[Problem]:
+    """Deprecated definitions are warned about; actions are refused, never ignored."""
+    path = (*part.path[:-1], "type")
+    definition = part.definition
+    if definition.deprecated:
+        message = f"type '{definition.name}' is deprecated: {definition.deprecated}"
+        of.warnings.append(at(app, Problem(message, code="type.deprecated", path=path, level="warning")))
+    if definition.use:
+        message = f"trait '{definition.name}' needs the action '{definition.use}', which this version does not carry out"
+        return [at(app, Problem(message, code="definition.action", path=path))]
+    return []
 
 
 def at(app: Application, found: Problem, path: Path = ()) -> Problem:
@@ -140,4 +155,4 @@ def at(app: Application, found: Problem, path: Path = ()) -> Problem:
 def stop(problems: Sequence[Problem]) -> None:
     """Ends a phase that found problems."""
     if problems and any(p.level == "error" for p in problems):
-        raise errors.SpecError(problems[: problem.LIMIT])
+        raise errors.SpecError(problems[:LIMIT])
