@@ -69,6 +69,7 @@ class Walk:
     _waiters: dict[Identity, list[Identity]] = field(default_factory=dict)
     _limits: dict[tuple[str, bool], asyncio.Semaphore] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _early: dict[Identity, Sight] = field(default_factory=dict)  # seen before the answer to our own write
 
     async def walk(self) -> None:
         """Returns when every node is where it will stay; the nodes say how it went."""
@@ -191,6 +192,8 @@ class Walk:
             node.waiting.replicas = int((node.item.body.get("spec") or {}).get("replicas") or 1)
         self._judged(node, health, first=True)
         self._tell(node)
+        if (early := self._early.pop(node.identity, None)) is not None:
+            self._seen(node, early)
         if node.state == "present" and node.wait_class == "required":
             self._watch(node)
 
@@ -226,12 +229,18 @@ class Walk:
             self._pod(sight)
         elif sight.what in ("seen", "gone") and sight.identity is not None and sight.fact is not None:
             node = self.nodes.get(sight.identity)
-            if node is None or node.state not in ("present", "ready") or sight.fact.version < node.version:
-                return
-            if sight.what == "gone":
-                self._judged(node, Health("missing", "Missing", "somebody deleted it"))
-            elif sight.fact.health is not None:
-                self._judged(node, sight.fact.health)
+            if node is not None and node.state in ("present", "ready"):
+                self._seen(node, sight)
+            elif node is not None:
+                self._early[sight.identity] = sight
+
+    def _seen(self, node: Node, sight: Sight) -> None:
+        if sight.fact is None or sight.fact.version < node.version:
+            return
+        if sight.what == "gone":
+            self._judged(node, Health("missing", "Missing", "somebody deleted it"))
+        elif sight.fact.health is not None:
+            self._judged(node, sight.fact.health)
 
     def _blind(self, sight: Sight) -> None:
         """A kind that may not be watched cannot be waited for."""

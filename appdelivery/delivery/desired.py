@@ -18,6 +18,7 @@ from appdelivery.model.live import ClusterFacts, Served
 from appdelivery.model.problem import Problem
 from appdelivery.model.record import changed
 from appdelivery.model.refs import Ref, ref_of
+from appdelivery.render import scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from appdelivery.delivery.policies import Policies
     from appdelivery.delivery.ports import Installation
     from appdelivery.model.manifest import Manifest, Origin, Rendered
-    from appdelivery.model.refs import AppKey
+    from appdelivery.model.refs import AppKey, Kind
 
 MOST_OBJECTS = 5000
 MOST_BYTES = 1_400_000  # of one object; etcd refuses about 1.5 MiB
@@ -176,12 +177,11 @@ def _marked(
 
 def without_cluster(rendered: Rendered, cluster: str) -> ClusterFacts:
     """Facts of a cluster that serves exactly what was rendered: for questions that need none."""
-    served = {}
-    for component in rendered.components:
-        for manifest in component.manifests:
-            of = manifest.ref.of
-            namespaced = bool(manifest.ref.namespace)
-            served.setdefault(of, Served(of, of.kind.lower(), namespaced, frozenset()))
+    served: dict[Kind, Served] = {}
+    for one in check(rendered).prepared:
+        of = one.ref.of
+        namespaced = bool(one.ref.namespace) or (of.group, of.kind) not in scope.CLUSTER_SCOPED
+        served.setdefault(of, Served(of, of.kind.lower(), namespaced, frozenset()))
     return ClusterFacts(cluster, "", "", served, datetime.fromtimestamp(0, UTC))
 
 

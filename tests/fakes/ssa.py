@@ -147,8 +147,8 @@ def differing(of: Kind, before: Any, after: Any) -> Owned:
     """Leaf paths of `after` whose value in `before` is another or absent; entries of lists that are new."""
     out = set()
     for path in fields(of, after):
-        was = value_at(of, before, path)
-        if was is ABSENT or (not path[-1].startswith("k:") and was != value_at(of, after, path)):
+        was, now = value_at(of, before, path), value_at(of, after, path)
+        if was is ABSENT or (not path[-1].startswith("k:") and was != now and not (now == {} and isinstance(was, dict))):
             out.add(path)
     return out
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fakes.clock import FakeClock
@@ -228,8 +229,7 @@ class Stage:
         return plan.plan(self.app, wanted, inventory, known, situation=situation, given=read, consent=consent), wanted, known
 
     async def deliver(self, *parts: Part, wait: str = "ready", how: Any = None, **options: Any) -> Ended:
-        lease = self.journal.claim(self.app, f"worker-{next(self._workers)}", 30)
-        assert lease is not None
+        lease = self._claimed()
         made, wanted, known = await self.planned(*parts, **options)
         if (refusal := plan.blocked(made)) is not None:
             self.journal.release(lease)
@@ -261,8 +261,7 @@ class Stage:
 
     async def resume(self) -> Ended | None:
         """A new process: carries on what the journal says is running."""
-        lease = self.journal.claim(self.app, "worker-1", 30)  # the same worker: its lease is still its own
-        assert lease is not None
+        lease = self._claimed()
         newest = self.journal.newest(self.app)
         if newest is None or newest.outcome not in ("running", "partial"):
             self.journal.release(lease)
@@ -276,6 +275,16 @@ class Stage:
         ended = await release.carry_out(self.fleet, self.journal, work, lease, self.hooks())
         self.journal.release(lease)
         return ended
+
+    def _claimed(self) -> Any:
+        """A new process; the lease of a dead one runs out first."""
+        worker = f"worker-{next(self._workers)}"
+        lease = self.journal.claim(self.app, worker, 30)
+        if lease is None:
+            self.clock.time += timedelta(seconds=31)
+            lease = self.journal.claim(self.app, worker, 30)
+        assert lease is not None
+        return lease
 
     def hooks(self, wait: str = "ready") -> release.Hooks:
         async def in_thread(work: Any) -> Any:

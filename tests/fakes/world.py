@@ -114,7 +114,7 @@ class World:
         of = ref.of
         after = _merge_patch(live, patch)
         changed = ssa.differing(of, live, after)
-        gone = ssa.fields(of, live) - ssa.fields(of, after)
+        gone = {path for path in ssa.fields(of, live) if ssa.value_at(of, after, path) is ssa.ABSENT}
         managers = {k: ssa.drop_subtree(owned, gone) - changed for k, owned in _managers(live).items()}
         me = (manager, "Update", subresource)
         managers[me] = managers.get(me, set()) | changed
