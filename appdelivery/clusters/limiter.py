@@ -2,14 +2,15 @@
 
 Starts at 10 and moves between 2 and 64.  While the recent median latency of a verb class stays within 1.5 times the
 smallest median of the last ten minutes and somebody waits for a slot, the limit grows: by one per good answer until the
-first slow window, afterwards by one per ten.  Over 2.5 times, it shrinks by a quarter; 429, 503 and time-outs halve it.
-Writes take at most 80 % of the limit and deletes half.  There is no request rate anywhere.
+first slow window, afterwards by one per ten.  Over 2.5 times, it shrinks by a quarter, though not below the start: a
+slow answer alone may be a busy computer's.  429, 503 and time-outs halve it, down to 2.  Writes take at most 80 % of the limit and deletes half.  There is no request rate anywhere.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections import deque
 from statistics import median
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 READ, WRITE, DELETE = "read", "write", "delete"
 SHARES = {READ: 1.0, WRITE: 0.8, DELETE: 0.5}
 START, LOWEST, HIGHEST = 10, 2, 64
-WINDOW = 8  # answers that make a median
+WINDOW = 12  # answers that make a median
 MEMORY = 600.0  # seconds a smallest median counts
 GOOD, SLOW = 1.5, 2.5
 
@@ -40,7 +41,8 @@ class Limiter:
         self.limit = START
         self._clock = clock
         self._in_flight = dict.fromkeys(SHARES, 0)
-        self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
+        self._queues: dict[str, deque[tuple[int, asyncio.Future[None]]]] = {verbs: deque() for verbs in SHARES}
+        self._arrivals = itertools.count()
         self._recent: dict[str, deque[float]] = {verbs: deque(maxlen=WINDOW) for verbs in SHARES}
         self._medians: dict[str, deque[tuple[float, float]]] = {verbs: deque() for verbs in SHARES}
         self._starting = True
@@ -66,22 +68,21 @@ class Limiter:
     async def _enter(self, verbs: str) -> None:
         if (left := self._not_before - self._clock()) > 0:
             await asyncio.sleep(left)
-        if self._waiting or not self._room(verbs):
-            future = asyncio.get_running_loop().create_future()
-            entry = (verbs, future)
-            self._waiting.append(entry)
-            self._wake()  # others may wait for another class only
-            try:
-                await future
-            except asyncio.CancelledError:
-                if future.done() and not future.cancelled():
-                    self._in_flight[verbs] -= 1
-                    self._wake()
-                else:
-                    self._waiting.remove(entry)
-                raise
-        else:
+        if not self._queues[verbs] and self._room(verbs):
             self._in_flight[verbs] += 1
+            return
+        future = asyncio.get_running_loop().create_future()
+        entry = (next(self._arrivals), future)
+        self._queues[verbs].append(entry)
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self._in_flight[verbs] -= 1
+                self._wake()
+            else:
+                self._queues[verbs].remove(entry)
+            raise
 
     def _room(self, verbs: str) -> bool:
         if sum(self._in_flight.values()) >= self.limit:
@@ -90,24 +91,19 @@ class Limiter:
 
     def _wake(self) -> None:
         """Lets in whoever came first among those whose class has room."""
-        blocked: list[tuple[str, asyncio.Future[None]]] = []
-        while self._waiting and sum(self._in_flight.values()) < self.limit:
-            verbs, future = self._waiting.popleft()
-            if future.done():
-                continue
-            if self._room(verbs):
+        while open_to := [verbs for verbs, queue in self._queues.items() if queue and self._room(verbs)]:
+            verbs = min(open_to, key=lambda one: self._queues[one][0][0])
+            _, future = self._queues[verbs].popleft()
+            if not future.done():
                 self._in_flight[verbs] += 1
                 future.set_result(None)
-            else:
-                blocked.append((verbs, future))
-        self._waiting.extendleft(reversed(blocked))
 
     def _learn(self, verbs: str, slot: Slot, begun: float) -> None:
         if begun < self._changed_at:
             return
         now = self._clock()
         if slot.crowded:
-            self._shrink(0.5, now)
+            self._shrink(0.5, LOWEST, now)
             return
         recent = self._recent[verbs]
         recent.append(now - begun)
@@ -116,10 +112,10 @@ class Limiter:
         middle = median(recent)
         best = self._best(verbs, middle, now)
         if middle > SLOW * best:
-            self._shrink(0.75, now)
+            self._shrink(0.75, START, now)
         elif middle > GOOD * best:
             self._starting, self._good = False, 0
-        elif self._waiting:
+        elif any(self._queues.values()):
             self._good += 1
             if self._starting or self._good >= 10:
                 self.limit, self._good = min(HIGHEST, self.limit + 1), 0
@@ -134,8 +130,8 @@ class Limiter:
             medians.popleft()
         return medians[0][1]
 
-    def _shrink(self, factor: float, now: float) -> None:
-        self.limit = max(LOWEST, int(self.limit * factor))
+    def _shrink(self, factor: float, floor: int, now: float) -> None:
+        self.limit = min(self.limit, max(floor, int(self.limit * factor)))
         self._starting, self._good, self._changed_at = False, 0, now
         for recent in self._recent.values():
             recent.clear()

@@ -127,6 +127,8 @@ def _hashable(value: Any) -> Any:
 
 def bare_paths(tree: Tree, desired: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Leaves where we wrote {}: what others put inside is not ours.  Found at apply, kept in the inventory row."""
+    if not _holds_empty(desired):
+        return
     if isinstance(desired, dict):
         for key, sub in tree.items():
             if key != "." and (value := desired.get(meaning(key))) is not None:
@@ -141,6 +143,12 @@ def bare_paths(tree: Tree, desired: Any, path: tuple[str, ...] = ()) -> Iterator
                 for value in desired:  # the desired entry may lack a defaulted key
                     if isinstance(value, dict) and all(value.get(name, one) == one for name, one in keys.items()):
                         yield from bare_paths(sub, value, (*path, key))
+
+
+def _holds_empty(value: Any) -> bool:
+    if isinstance(value, dict):
+        return not value or any(_holds_empty(one) for one in value.values() if isinstance(one, dict | list))
+    return isinstance(value, list) and any(_holds_empty(one) for one in value if isinstance(one, dict | list))
 
 
 def _with_bare(tree: Tree, paths: Bare) -> Tree:
