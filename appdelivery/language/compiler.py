@@ -12,6 +12,7 @@ from appdelivery.language import definition_hash, frames, grammar, module, nodes
 from appdelivery.language.nodes import Mapping, Scalar, Sequence
 from appdelivery.language.problems import Span, Wrong
 from appdelivery.model import names
+from appdelivery.model.record import changed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 API_VERSION = "appdelivery.dev/v1"
 SIZE = 512 << 10
+LIMITS = changed(yaml_in.LIMITS, file=SIZE, nodes=20_000)
 LETS, INCLUDES = 100, 16
 COMMON = ("apiVersion", "kind", "metadata")
 SHARED_KIND = "Shared"
@@ -47,7 +49,10 @@ def compiled(
     types = _lets_and_types(found, parts, unit)
     _action(found, actions, unit)
     closed = _closed(found, types, unit)
-    functions, arguments = _functions(found, layout, shapes.of(closed), unit)
+    try:
+        functions, arguments = _functions(found, layout, shapes.of(closed), unit)
+    except RecursionError:
+        raise _too_deep(file) from None
     unit.problems.stop_if_any()
     head = {n: nodes.to_plain(node) for n, (_, node) in found.items() if n in COMMON or layout.sections[n].kind == "plain"}
     return module.Compiled(
@@ -75,7 +80,7 @@ def _document(data: bytes, file: str, unit: Unit) -> Mapping:
     unit.problems.files.append((file, data))
     if len(data) > SIZE:
         raise errors.SpecError([problems.whole_file(file, "yaml.too-large", f"a definition has at most {SIZE:,} bytes")])
-    documents = yaml_in.compose(data, file)
+    documents = yaml_in.compose(data, file, LIMITS)
     if len(documents) != 1:
         message = f"one definition per file, found {len(documents)} documents"
         raise errors.SpecError([problems.whole_file(file, "definition.section", message)])
@@ -197,8 +202,9 @@ def _lets_and_types(
     """Registers the lets; gives the types with the file they come from.  The definition's own win."""
     types: dict[str | int, tuple[int, Node]] = {}
     origin: dict[tuple[str, str], str] = {}
-    own = {name: found[name][1] for name in ("types", "let") if name in found}
-    for name, file, given in (*parts, ("", 0, own)):
+    own: dict[str, Node] = {name: found[name][1] for name in ("types", "let") if name in found}
+    sources: list[tuple[str, int, dict[str, Node]]] = [*parts, ("", 0, own)]
+    for name, file, given in sources:
         for section in ("types", "let"):
             if section not in given:
                 continue
@@ -313,5 +319,9 @@ def _python(functions: list[Any], file: str) -> Any:
     try:
         return builtin_compile(tree, file, "exec", dont_inherit=True, optimize=2)
     except RecursionError:
-        message = "the definition is nested too deeply to be compiled"
-        raise errors.SpecError([problems.whole_file(file, "expression.limit", message)]) from None
+        raise _too_deep(file) from None
+
+
+def _too_deep(file: str) -> errors.SpecError:
+    message = "the definition is nested too deeply to be compiled"
+    return errors.SpecError([problems.whole_file(file, "expression.limit", message)])

@@ -35,7 +35,7 @@ FORBIDDEN = {
 
 def compiled(source: str, spot: Spot) -> Value:
     """Python for the text of one expression; the writer stands at its place.  Raises Wrong."""
-    spot.frame.unit.count()
+    spot.frame.unit.count(source)
     spot.frame.level = 0
     try:
         return value(grammar.expression(spot.frame.spell(source)), spot.softly(soft=False))

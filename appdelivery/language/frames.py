@@ -24,8 +24,20 @@ if TYPE_CHECKING:
     Scope = Mapping[str, tuple[str, Shape]]
 
 EXPRESSIONS = 5000
+CHARACTERS = 32 << 10  # of all expressions of a definition
 LOOPS = 8  # in loops
 LEVELS = 100  # of an expression's tree
+
+
+NESTED_LETS = 4
+
+
+class _Pending(Exception):
+    """A let must be compiled before the one that wants it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class Let:
@@ -49,10 +61,13 @@ class Unit:
         self.problems = problems.Collector()
         self.lets: dict[str, Let] = {}
         self.reads: set[str] = set()
-        self.expressions = 0
+        self.expressions = self.characters = 0
 
-    def count(self) -> None:
+    def count(self, source: str) -> None:
         self.expressions += 1
+        self.characters += len(source)
+        if self.characters > CHARACTERS:
+            raise Wrong("expression.limit", f"the expressions have more than {CHARACTERS:,} characters together")
         if self.expressions > EXPRESSIONS:
             raise Wrong("expression.limit", f"the definition has more than {EXPRESSIONS:,} expressions")
 
@@ -93,18 +108,46 @@ class Frame:
             raise Wrong("expression.name", f"the value '{name}' of let needs itself")
         if self.order is not None and self.order[0] == let.file and let.order > self.order[1]:
             raise Wrong("expression.name", f"unknown name '{name}' here: it is defined later, in line {let.key.line}")
+        if not self.under_way:
+            self._outermost(name)
+        elif len(self.under_way) < NESTED_LETS:
+            self._let(name)
+        else:
+            raise _Pending(name)
+        return self.done[name]
+
+    def _outermost(self, name: str) -> None:
+        """Lets may build on each other in long chains: beyond some depth the compiler goes back and begins below."""
+        waiting = [name]
+        while waiting:
+            counted = self.unit.expressions, self.unit.characters
+            try:
+                self._let(waiting[-1])
+                waiting.pop()
+            except _Pending as pending:
+                if pending.name in waiting:
+                    raise Wrong("expression.name", f"the value '{pending.name}' of let needs itself") from None
+                self.unit.expressions, self.unit.characters = counted
+                waiting.append(pending.name)
+
+    def _let(self, name: str) -> None:
+        let, writer = self.unit.lets[name], self.writer
+        assert self.compile_let is not None
         kept = self.file, self.order, self.loops, self.level, self.patch, self.dashes, self.weight
+        place = writer.line, writer.column, writer.end_line, writer.end_column  # its reader is amid an expression
         self.under_way.append(name)
         self.file, self.order, self.loops, self.level = let.file, (let.file, let.order), 0, 0
         self.patch = self.dashes = False
-        assert self.compile_let is not None
-        statements, (value, shape) = _collected(self, let)
-        self.under_way.pop()
-        self.file, self.order, self.loops, self.level, self.patch, self.dashes, self.weight = kept
-        variable = self.writer.fresh(name)
-        self.prelude += [*statements, self.writer.assign(variable, value)]
+        statements: list[Any] = []
+        try:
+            value, shape = self.compile_let(self, let, statements)
+        finally:
+            self.under_way.pop()
+            self.file, self.order, self.loops, self.level, self.patch, self.dashes, self.weight = kept
+            writer.line, writer.column, writer.end_line, writer.end_column = place
+        variable = writer.fresh(name)
+        self.prelude += [*statements, writer.assign(variable, value)]
         self.done[name] = variable, shape
-        return self.done[name]
 
     def span(self, node: Node, path: Path = ()) -> Span:
         return Span(self.file, (node.line, node.column), (node.end_line, node.end_column), path)
@@ -159,17 +202,6 @@ class Spot:
 
     def report(self, wrong: Wrong, node: Node) -> None:
         self.frame.report(wrong, self.frame.span(node, self.path))
-
-
-def _collected(frame: Frame, let: Let) -> tuple[list[Any], tuple[Any, Shape]]:
-    """Statements and value of a let.  Place of the writer is restored: its reader is in the middle of an expression."""
-    writer = frame.writer
-    place = writer.line, writer.column, writer.end_line, writer.end_column
-    statements: list[Any] = []
-    assert frame.compile_let is not None
-    found = frame.compile_let(frame, let, statements)
-    writer.line, writer.column, writer.end_line, writer.end_column = place
-    return statements, found
 
 
 def context_shape(names: frozenset[str]) -> Shape:

@@ -34,7 +34,7 @@ class Loop:
 
     def _open(self, source: str, outside: Spot) -> None:
         frame, w = outside.frame, outside.w
-        frame.unit.count()
+        frame.unit.count(source)
         frame.level = 0
         if frame.loops > frames.LOOPS:
             raise Wrong("expression.limit", f"loops are nested more than {frames.LOOPS} deep")

@@ -9,7 +9,7 @@ definition loads without it.
 from __future__ import annotations
 
 from appdelivery import errors
-from appdelivery.language import filters, runtime, schema
+from appdelivery.language import budget, filters, runtime, schema
 from appdelivery.model import definition, problem
 from appdelivery.model.record import record
 
@@ -162,7 +162,7 @@ class Module:
             return None
         source = context if scope is None else scope
         try:
-            return self._functions[name](runtime.budget(), parameters, context, *[source.get(n) for n in extra])
+            return self._functions[name](budget.fresh(), parameters, context, *[source.get(n) for n in extra])
         except Exception as fault:  # whatever a value made impossible; located reports anything else as our own fault
             raise self._located(fault) from fault
 

@@ -7,15 +7,13 @@ is added by the collector (compile time) or read from the traceback (`locating`)
 from __future__ import annotations
 
 from appdelivery import errors
-from appdelivery.model import problem
+from appdelivery.model import problem, suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from appdelivery.model.problem import Path, Problem
-
-SHOWN = 8  # known names that a hint lists
 
 
 class Wrong(Exception):
@@ -75,6 +73,8 @@ class Collector:
         )
         if found not in self.found:
             self.found.append(found)
+        if len(self.found) >= 2 * problem.LIMIT:  # more than anybody is shown: go no further
+            self.stop_if_any()
 
     def stop_if_any(self) -> None:
         if self.found:
@@ -84,12 +84,8 @@ class Collector:
 
 def suggestion(name: str, known: Iterable[str]) -> tuple[str, str]:
     """What follows "unknown name 'x'" in a message, and the hint: a name that is close, and all that are known."""
-    import difflib
-
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, 1)
-    listed = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-    return (f", did you mean '{close[0]}'?" if close else ""), (f"known: {listed}" if names else "")
+    return suggest.meant(name, names), suggest.listed(names)
 
 
 def unknown(code: str, what: str, name: str, known: Iterable[str]) -> Wrong:

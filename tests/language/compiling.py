@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
+import pytest
+
 from appdelivery import errors
 from appdelivery.catalog.layouts import LAYOUTS
 from appdelivery.language import module
@@ -95,9 +97,7 @@ def live(expression, output=None, outputs=None, parameters=None):
 
 def refused(expression, parameters=None, **how):
     """Code and message of the problem that an expression makes, at compile time or when it runs."""
-    try:
+    with pytest.raises(errors.SpecError) as wrong:
         value(expression, parameters, **how)
-    except errors.SpecError as wrong:
-        assert len(wrong.problems) == 1, wrong.problems
-        return wrong.problems[0].code, wrong.problems[0].message
-    raise AssertionError(f"{expression} was accepted")
+    (found,) = wrong.value.problems
+    return found.code, found.message

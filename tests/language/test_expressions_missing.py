@@ -161,6 +161,8 @@ def test_a_let_that_left_an_entry_out_reads_as_null():
 
 
 def test_a_name_that_is_a_method_elsewhere_is_a_key():
-    schema = "parameters: {required: [v], properties: {v: {required: [items], properties: {items: {type: array, items: {}}}}}}"
+    schema = (
+        "parameters: {required: [v], properties: {v: {required: [items], properties: {items: {type: array, items: {}}}}}}"
+    )
     assert tree("found: ${{ parameters.v.items }}", {"v": {"items": [1]}}, schema=schema) == {"found": [1]}
     assert tree("found: '${{ parameters.v.items() }}'", {"v": {"items": [1]}}, schema=schema) == {"found": [["items", [1]]]}

@@ -84,7 +84,12 @@ def test_live_mode_reads_what_is_not_there_as_null():
 
 
 def test_find_gives_leaves_with_expressions_in_document_order():
-    tree = {"a": "${{ x }}", "b": ["text", "$${{ y }}", {"c": "z ${% if x %}1${% endif %}"}], "d": 1, "e": "$${{ y }} ${{ x }}"}
+    tree = {
+        "a": "${{ x }}",
+        "b": ["text", "$${{ y }}", {"c": "z ${% if x %}1${% endif %}"}],
+        "d": 1,
+        "e": "$${{ y }} ${{ x }}",
+    }
     assert inline.find(tree) == [
         (("a",), "${{ x }}"),
         (("b", 2, "c"), "z ${% if x %}1${% endif %}"),
@@ -113,3 +118,27 @@ def test_unescape_changes_only_what_it_must():
 
 def test_a_bare_expression_needs_no_brackets():
     assert inline.bare("result[0] < 0.01 and result | length == 1", frozenset({"result"})).value({"result": [0.001]}) is True
+
+
+STEPS = {"status": {"my-step": frozenset({"failed", "phase"})}, "inputs": None, "context": frozenset({"appName"})}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${{ status.my-step.failed }}", True),
+        ("status.my-step.failed", True),
+        ('status.my-step.phase == "failed" && inputs.n > 1', True),
+        ("!status.my-step.failed || inputs.missing", None),
+        ("inputs.x.y.z", None),
+    ],
+)
+def test_a_condition_is_read_in_both_spellings(text, expected):
+    values = {"status": {"my-step": {"failed": True, "phase": "failed"}}, "inputs": {"n": 2}, "context": {"appName": "a"}}
+    assert inline.condition(text, STEPS).value(values) == expected
+
+
+@pytest.mark.parametrize("text", ["status.my-stp.failed", "${{ status.my-step.faild }}", "status.my-step.failed &"])
+def test_a_wrong_condition_is_refused(text):
+    with pytest.raises(errors.SpecError):
+        inline.condition(text, STEPS)

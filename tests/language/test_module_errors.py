@@ -80,7 +80,9 @@ def test_a_definition_that_is_no_definition_is_refused():
     assert compile("[]") == [("definition.section", "a definition is a map of sections")]
     assert compile("a: 1\n---\nb: 1") == [("definition.section", "one definition per file, found 2 documents")]
     assert compile("a: 1") == [("definition.section", "the section 'kind' is missing")]
-    assert compile("kind: TraitDefinitoin") == [("definition.section", "unknown kind 'TraitDefinitoin', did you mean 'TraitDefinition'?")]
+    assert compile("kind: TraitDefinitoin") == [
+        ("definition.section", "unknown kind 'TraitDefinitoin', did you mean 'TraitDefinition'?")
+    ]
     assert compile("a: " + "x" * (600 << 10))[0][0] == "yaml.too-large"
     assert compile("a: 1\na: 2")[0][0] == "yaml.duplicate-key"
     found = compile("apiVersion: v1\nkind: TraitDefinition\nmetadata: {name: A_B}\npatch: {}")
@@ -97,7 +99,9 @@ def test_unknown_actions_are_named():
 
 
 def test_all_problems_of_a_compile_come_together_in_order_of_place():
-    found = problems("patch:\n  a: ${{ nope }}\n  b:\n    c: ${{ 1 ** 2 }}\n    d: x ${{ nix }} y ${{ nada }}\noutputs: {o: {}}")
+    found = problems(
+        "patch:\n  a: ${{ nope }}\n  b:\n    c: ${{ 1 ** 2 }}\n    d: x ${{ nix }} y ${{ nada }}\noutputs: {o: {}}"
+    )
     assert [(p.line, p.message.split(",")[0]) for p in found] == [
         (5, "unknown name 'nope'"),
         (7, "'**' is not allowed in an expression"),
@@ -182,7 +186,7 @@ def test_no_words_of_python_reach_a_user():
     found = []
     for expression in ("parameters.a.b", "parameters.a['b']", "parameters.a[0]", "parameters.a.b.c", "parameters.a | first"):
         for value in (1, "x", [1], {"b": 1}, None, True):
-            module_ = bound("parameters: {properties: {a: {}}}\npatch: {v: \"${{ " + expression + " }}\"}")
+            module_ = bound('parameters: {properties: {a: {}}}\npatch: {v: "${{ ' + expression + ' }}"}')
             try:
                 module_.render({"a": value} if value is not None else {}, CONTEXT)
             except errors.SpecError as wrong:

@@ -42,7 +42,9 @@ def test_checks_report_all_failures_with_level_and_path():
 
 
 def test_a_check_that_fails_at_run_time_is_an_error_of_the_definition():
-    module = bound("parameters: {properties: {n: {type: integer}}}\nchecks: [{must: parameters.n < 1, message: x}]\npatch: {}")
+    module = bound(
+        "parameters: {properties: {n: {type: integer}}}\nchecks: [{must: parameters.n < 1, message: x}]\npatch: {}"
+    )
     with pytest.raises(errors.SpecError) as wrong:
         module.checks({}, CONTEXT)
     assert (wrong.value.problems[0].file, wrong.value.problems[0].line) == ("probe.yaml", 5)
@@ -117,7 +119,7 @@ def test_the_step_of_the_design_gives_arguments_and_values():
           ref: {apiVersion: "${{ parameters.apiVersion }}", kind: "${{ parameters.kind }}", namespace: "${{ parameters.namespace }}", name: "${{ parameters.name }}"}
         outputs:
           output: {value: "${{ result.object }}"}
-        """  # noqa: E501
+        """
     module = bound(body, kind="WorkflowStepDefinition", actions=frozenset({"read"}))
     parameters = module.check({"name": "a"})
     assert module.arguments(parameters, CONTEXT) == {
@@ -174,13 +176,17 @@ def test_a_health_rule_that_cannot_be_evaluated_is_a_located_problem():
 
 
 def test_placement_is_a_tree_of_expressions():
-    module = bound("parameters: {properties: {n: {type: integer}}}\npatch: {}\nplacement: {replicas: '${{ parameters.n }}', gang: true}")
+    module = bound(
+        "parameters: {properties: {n: {type: integer}}}\npatch: {}\nplacement: {replicas: '${{ parameters.n }}', gang: true}"
+    )
     assert module.placement({"n": 2}, CONTEXT) == {"replicas": 2, "gang": True}
     assert module.placement({}, CONTEXT) == {"gang": True}
 
 
 def test_secrets_pass_whole_and_opaque():
-    module = bound("parameters: {properties: {p: {type: string, x-secret: true}}}\npatch: {v: '${{ parameters.p }}', l: ['${{ parameters.p }}']}")
+    module = bound(
+        "parameters: {properties: {p: {type: string, x-secret: true}}}\npatch: {v: '${{ parameters.p }}', l: ['${{ parameters.p }}']}"
+    )
     made = module.render(module.check({"p": "hidden"}), CONTEXT)
     assert made.patch == {"v": Secret("hidden"), "l": [Secret("hidden")]}
     assert "hidden" not in repr(made)
