@@ -141,6 +141,9 @@ def _input_text(name: str) -> str:
 
 def _leaf(path: Path, text: str, names: dict[str, Any]) -> Leaf:
     plain = _plain(text)
+    if len(plain) > 1 and plain[0] == "components" and plain[1] not in names["components"]:
+        message = f"there is no component '{plain[1]}'{suggest.meant(str(plain[1]), names['components'])}"
+        raise SpecError([Problem(message, code="expression.path", hint=suggest.listed(names["components"]))])
     known = len(plain) > 1 and plain[0] in names and plain[1] in names[str(plain[0])]
     if known and (plain[0] != "components" or len(plain) == 2 or plain[2] in MEMBERS):
         return Leaf(path, text, (plain,), None)

@@ -25,29 +25,30 @@ def parse(text: str, schema: Mapping[str, Any]) -> Path:
 
 def _steps(text: str) -> list[str | int]:
     steps: list[str | int] = []
-    rest = text
-    while rest and len(text) <= LONGEST:
+    rest = text if len(text) <= LONGEST else ""
+    while rest:
         if rest[0] == "[":
             inner, bracket, rest = rest[1:].partition("]")
-            if not bracket:
-                break
-            quoted = len(inner) > 1 and inner[0] == inner[-1] and inner[0] in "\"'"
-            if quoted and inner[1:-1]:
-                steps.append(inner[1:-1])
-            elif inner.isdigit():
-                steps.append(int(inner))
-            else:
-                break
-            rest = rest.removeprefix(".") if rest[1:] else rest
+            step = _bracketed(inner) if bracket else ""
         else:
             end = min([i for i in (rest.find("."), rest.find("[")) if i >= 0], default=len(rest))
-            if not end:
-                break
-            steps.append(rest[:end])
-            rest = rest[end + 1 :] if rest[end : end + 1] == "." and rest[end + 1 :] else rest[end:]
-    if rest or not steps:
+            step, rest = rest[:end], rest[end:]
+        if step == "" or rest == ".":
+            steps = []
+            break
+        steps.append(step)
+        rest = rest.removeprefix(".")
+    if not steps:
         raise ValueError(f"'{text[:60]}' is not a path such as env[0].value")
     return steps
+
+
+def _bracketed(inner: str) -> str | int:
+    """An index, or a name in quotes; '' for anything else."""
+    if inner.isdigit() and len(inner) < 6:
+        return int(inner)
+    quoted = len(inner) > 2 and inner[0] == inner[-1] and inner[0] in "\"'"
+    return inner[1:-1] if quoted else ""
 
 
 def put(tree: Any, path: Path, value: Any) -> Any:

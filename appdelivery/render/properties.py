@@ -75,7 +75,7 @@ def _placed(part: Part, found: Problem, facts: Facts) -> Problem:
     path = (*part.path, *found.path)
     hint = found.hint
     if any(leaf.path == found.path[: len(leaf.path)] for leaf in part.leaves):
-        hint = hint or "the value comes from an expression; '| string', '| int' convert it"
+        hint = "the value comes from an expression; '| string', '| int' convert it"
     placed = work.at(facts.app, changed(found, hint=hint), part.path)
     return changed(placed, message=f"{shown(facts.app, path)}: {found.message}")
 

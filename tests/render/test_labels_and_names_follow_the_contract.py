@@ -74,7 +74,7 @@ def test_written_labels_and_annotations_stay_and_win_over_those_of_the_applicati
     metadata = apps.body(made, "ConfigMap")["metadata"]
     assert metadata["labels"]["team"] == "other"
     assert metadata["annotations"] == {"contact": "x"}
-    assert list(metadata["labels"])[0] == "team"
+    assert next(iter(metadata["labels"])) == "team"
 
 
 def test_a_contract_label_with_another_value_is_refused():
