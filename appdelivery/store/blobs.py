@@ -142,6 +142,8 @@ def _expanded(store: Store, digest: str, packed: bytes, size: int) -> bytes:
         body = unpacker.decompress(packed, size + 1)
     except zlib.error as error:
         raise _damaged(store, digest, "it does not expand") from error
+    if not unpacker.eof or unpacker.unused_data:
+        raise _damaged(store, digest, "it does not expand to its size")
     return body
 
 

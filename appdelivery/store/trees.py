@@ -9,6 +9,7 @@ import base64
 import json
 from typing import Any
 
+from appdelivery.model import canonical
 from appdelivery.model.secret import Secret, SecretRef
 from appdelivery.store import types
 
@@ -17,8 +18,15 @@ TAG = "$secret"
 
 def to_text(tree: Any) -> str:
     """Canonical, so that equal trees give equal text."""
-    text = types.json_text(tree)
-    return types.json_text(_tagged(tree)) if TAG in text else text
+    text = canonical.text(tree)
+    if TAG in text:
+        tree = _tagged(tree)
+        text = canonical.text(tree)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # lone surrogates, which have no UTF-8
+        return canonical.text(types.clean_tree(tree))
+    return text
 
 
 def from_text(text: str) -> Any:
