@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 
-pytest_plugins = ["plane_fixtures"]
+pytest_plugins = ["plane_fixtures", "postgres"]
 
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

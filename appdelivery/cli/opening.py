@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Awaitable, Callable
 
+    from appdelivery.clusters.transport import Sent
+
 T = TypeVar("T")
 
 
@@ -38,6 +40,8 @@ def writing(args: Namespace, work: Callable[[local.Platform], T]) -> T:
 def working(args: Namespace, work: Callable[[local.Platform], Awaitable[T]], *, mode: str = "write") -> T:
     """A command that speaks to clusters."""
     platform = local.open_store(options(args), mode=mode)
+    if args.debug:
+        platform.requests = _told
 
     async def all_of_it() -> T:
         try:
@@ -46,3 +50,14 @@ def working(args: Namespace, work: Callable[[local.Platform], Awaitable[T]], *, 
             await platform.close()
 
     return local.run(all_of_it)
+
+
+def _told(sent: Sent) -> None:
+    """--debug: every request to a cluster, as kubectl -v=6 shows them."""
+    import sys
+
+    from appdelivery.cli import clean
+
+    sys.stderr.write(
+        f"  {sent.verb} {clean.text(sent.path)}{'?' + clean.text('&'.join(f'{k}={v}' for k, v in sent.query.items())) if sent.query else ''} {sent.status or 'no answer'} {sent.seconds * 1000:.0f}ms\n"
+    )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Show = Callable[[Any], None]
 
+TROUBLE = ("degraded", "missing", "unknown")
 VERBS = {
     "create": ("creating", "created"),
     "update": ("updating", "updated"),
@@ -52,10 +53,15 @@ def showing(args: Namespace) -> Iterator[Show]:
 
 
 def _lines() -> Show:
-    """Nothing is said twice: safe for the logs of a CI system."""
+    """Nothing is said twice, and nothing of what was not touched and is well: safe for the logs of a CI system."""
     said: set[str] = set()
+    touched: set[Any] = set()
 
     def show(event: Any) -> None:
+        if isinstance(event, Started):
+            touched.add(event.change.subject.identity)
+        if isinstance(event, Seen) and event.subject.identity not in touched and event.health.state not in TROUBLE:
+            return
         text = sentence(event)
         if text and text not in said:
             said.add(text)

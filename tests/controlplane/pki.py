@@ -71,8 +71,10 @@ def signing_pair(folder: str, name: str) -> None:
 
 
 def write(path: str, content: bytes) -> str:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    """Whole or not at all: other processes take a file's presence for its being finished."""
+    with open(os.open(f"{path}.part", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
+    os.replace(f"{path}.part", path)
     return path
 
 
