@@ -3,7 +3,8 @@
 Starts at 10 and moves between 2 and 64.  While the recent median latency of a verb class stays within 1.5 times the
 smallest median of the last ten minutes and somebody waits for a slot, the limit grows: by one per good answer until the
 first slow window, afterwards by one per ten.  Over 2.5 times, it shrinks by a quarter, though not below the start: a
-slow answer alone may be a busy computer's.  429, 503 and time-outs halve it, down to 2.  Writes take at most 80 % of the limit and deletes half.  There is no request rate anywhere.
+slow answer alone may be a busy computer's.  429, 503 and time-outs halve it, down to 2.  Writes take at most 80 % of
+the limit and deletes half.  There is no request rate anywhere.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ class Limiter:
                 self._in_flight[verbs] -= 1
                 self._wake()
             else:
-                self._queues[verbs].remove(entry)
+                with contextlib.suppress(ValueError):  # a release may have passed over it already
+                    self._queues[verbs].remove(entry)
             raise
 
     def _room(self, verbs: str) -> bool:

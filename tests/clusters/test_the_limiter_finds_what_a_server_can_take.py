@@ -145,6 +145,23 @@ async def test_cancelled_waiters_give_their_place_back() -> None:
     assert not any(made._queues.values())
 
 
+async def test_a_waiter_cancelled_while_others_are_let_in_harms_nobody() -> None:
+    made, inside = Limiter(), asyncio.Event()
+
+    async def hold() -> None:
+        async with made.slot(READ):
+            await inside.wait()
+
+    tasks = [asyncio.create_task(hold()) for _ in range(START + 5)]
+    await asyncio.sleep(0)
+    inside.set()
+    for task in tasks[START:]:
+        task.cancel()  # in the same turn of the loop in which the first ones leave
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one) for one in done[START:]] == [asyncio.CancelledError] * 5
+    assert (sum(made._in_flight.values()), any(made._queues.values())) == (0, False)
+
+
 async def test_a_retry_after_holds_everybody() -> None:
     made = Limiter()
     made.pause(0.2)
