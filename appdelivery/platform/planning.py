@@ -260,7 +260,7 @@ def _kept(context: RenderContext | None) -> dict[str, Any]:
     if context is None:
         return {}
     version = context.cluster_version
-    return {"cluster": context.cluster, "clusterVersion": version.gitVersion}
+    return {"cluster": context.cluster, "clusterVersion": version.git}
 
 
 def origin_tree(item: Desired, depends_on: Sequence[str]) -> dict[str, Any]:

@@ -47,6 +47,15 @@ def credentials(p: Platform, name: str) -> tuple[str, Credentials]:
     return name or kubeconfig.current(paths) or IN_CLUSTER, found
 
 
+def known(p: Platform, name: str) -> bool:
+    """Whether a name still leads to a cluster: it is registered, or a context of the kubeconfig in use."""
+    try:
+        credentials(p, name)
+    except errors.AppError:
+        return False
+    return True
+
+
 def fleet(
     p: Platform, found: dict[str, Credentials], *, judge: Judge, bare: dict[tuple[str, Any], Bare] | None = None
 ) -> ClusterFleet:

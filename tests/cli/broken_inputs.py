@@ -49,7 +49,7 @@ def broken_definition(name: str, body: str, *says: str, at: str = "") -> Case:
 
 
 OBJECT = 'outputs:\n  one:\n    apiVersion: v1\n    kind: ConfigMap\n    data: {{a: "{}"}}\n'
-IMAGE = "parameters:\n  properties: {image: {type: string}}\n"
+IMAGE = "parameters:\n  properties: {image: {type: string}, none: {type: string}}\n"
 
 
 def expression(name: str, text: str, *says: str, at: str = "") -> Case:
@@ -73,7 +73,7 @@ YAML = [
         + "".join(f"{c}: &{c} [{', '.join([f'*{p}'] * 9)}]\n" for p, c in zip("abcdefg", "bcdefgh", strict=True)),
         "alias",
     ),
-    one("a recursive alias", "a: &a [*a]\n", "alias"),
+    one("a recursive alias", "a: &a [*a]\n", "'*a' stands inside what it names"),
     one("fifty thousand brackets", "[" * 50_000, "100"),
     one("fifty thousand brackets in JSON", '{"a": ' + "[" * 50_000, "100"),
     one("a tag that would make an object", "a: !!python/object/apply:os.system [id]\n", "tag"),
@@ -81,9 +81,9 @@ YAML = [
     one("an unquoted template", "a: {{ b }}\n", "did you mean '${{'"),
     one("bytes that are no UTF-8", b"a: \xff\xfe\n", "UTF-8"),
     one("a NUL", b'a: "b\x00c"\n', "app.yaml"),
-    one("an integer beyond 64 bits", web("image: a, replicas: 99999999999999999999"), "64 bits"),
-    one("more than 4 MiB", "a: " + "x" * (4 << 20) + "\n", "4 MiB"),
-    one("a scalar of over 1 MiB", "a: " + "x" * ((1 << 20) + 1) + "\n", "1 MiB"),
+    one("an integer beyond 64 bits", web("image: a, replicas: 99999999999999999999"), "99999999999999999999 is too large"),
+    one("more than 4 MiB", "a: " + "x" * (4 << 20) + "\n", "the file is too large", "limits.yaml.file"),
+    one("a scalar of over 1 MiB", "a: " + "x" * ((1 << 20) + 1) + "\n", "the text is too long", "limits.yaml.scalar"),
     one("an empty file", "", "there is no Application"),
     one("a list instead of a map", "- a\n- b\n", "app.yaml:1"),
     one("text instead of a map", "hello\n", "app.yaml:1"),
@@ -292,7 +292,7 @@ DEFINITIONS = [
         "parameters: {properties: {image: {type: string, pattern: '(?=a)'}}}\n" + OBJECT.format("x"),
         "look-ahead",
     ),
-    expression("a property that is not declared", "${{ parameters.imagge }}", "imagge", "did you mean 'image'?", at="9:15"),
+    expression("a property that is not declared", "${{ parameters.imagge }}", "imagge", "did you mean 'image'?", at="10:16"),
     expression(
         "a filter that does not exist", "${{ parameters.image | upcase }}", "unknown filter 'upcase', did you mean 'upper'?"
     ),
@@ -301,7 +301,7 @@ DEFINITIONS = [
     expression("an escape by attributes", "${{ ''.__class__.__mro__ }}", "__class__"),
     expression("an escape by attr", "${{ '' | attr('__class__') }}", "attr"),
     expression("a lookup of the environment", "${{ env('HOME') }}", "env"),
-    expression("null inside text", "${{ parameters.image }}/x", ""),
+    expression("null inside text", "${{ parameters.none }}/x", "null inside text; use default('')"),
     expression("a loop over ten million", "${{ range(10000000) | join }}", "render"),
     broken_definition(
         "a misspelt directive",
@@ -314,7 +314,7 @@ DEFINITIONS = [
         definition(
             "apiVersion: appdelivery.dev/v1\nkind: ComponentDefinition\nmetadata: {name: yours}\n" + OBJECT.format("x")
         ),
-        ("yours", "mine"),
+        ("mine",),
         words=("render", "app.yaml", "--definitions", "defs"),
     ),
     Case(
