@@ -28,7 +28,7 @@ def note(name: str, steps: list[Any], spot: Spot) -> None:
     if name in RECORDED:
         if not constant or type(constant[0]) is not str:
             raise Wrong("expression.forbidden", f"say which part of '{name}' is meant: {name}.NAME")
-        if name == "context":
+        if name == "context" and not spot.frame.live:  # what judges live objects changes nothing that is rendered
             spot.frame.unit.reads.add(constant[0])
 
 

@@ -222,6 +222,7 @@ def test_what_is_read_of_the_context_is_recorded():
         patch: {a: "${{ context.name }}", b: "${{ used }}", c: "${{ context.clusterVersion.minor | default(0) }}"}
         """
     assert compiled(body).reads == {"name", "namespace", "clusterVersion"}
+    assert compiled("patch: {}\nstatus: ${{ context.cluster }}").reads == set()
 
 
 # --- the hash ---
