@@ -5,14 +5,16 @@ from __future__ import annotations
 from appdelivery.errors import SpecError
 from appdelivery.language import patch
 from appdelivery.model.problem import Problem
-from appdelivery.render import labels
+from appdelivery.render import labels, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from appdelivery.model.problem import Path
+    from appdelivery.render.facts import Facts
     from appdelivery.render.work import Object, Work
 
 
-def objects(of: Work) -> None:
+def objects(of: Work, facts: Facts) -> None:
     """Replaces of.objects; SpecError naming both origins and the path where two disagree."""
     first: dict[tuple[str, str, str | None, str], Object] = {}
     for made in of.objects:
@@ -21,19 +23,26 @@ def objects(of: Work) -> None:
         identity = body["apiVersion"], body["kind"], metadata.get("namespace"), metadata["name"]
         earlier = first.setdefault(identity, made)
         if earlier is not made:
-            _fold(of, earlier, made)
+            _fold(of, earlier, made, facts)
     if len(first) < len(of.objects):
         of.objects = list(first.values())
 
 
-def _fold(of: Work, earlier: Object, later: Object) -> None:
+def _fold(of: Work, earlier: Object, later: Object, facts: Facts) -> None:
     try:
         earlier.body = patch.fold(earlier.body, _anonymous(later.body))
     except patch.PatchError as error:
         name = earlier.body["metadata"]["name"]
         at = f" with different {error.path}" if error.path else ""
         message = f"{earlier.body['kind']} {name} is made twice{at}: by {_origin(of, earlier)} and {_origin(of, later)}"
-        raise SpecError([Problem(message, code="render.duplicate", hint=error.hint)]) from error
+        found = Problem(message, code="render.duplicate", hint=error.hint)
+        raise SpecError([work.at(facts.app, found, _path(of, later))]) from error
+
+
+def _path(of: Work, made: Object) -> Path:
+    """The last trait of the type that made it, else the component."""
+    parts = [part for part in of.parts[1:] if part.definition.name == made.trait]
+    return parts[-1].path[:-1] if parts else of.component.path
 
 
 def _anonymous(body: dict[str, object]) -> dict[str, object]:

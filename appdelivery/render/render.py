@@ -70,7 +70,7 @@ def _make(of: Work, works: dict[str, Work], known: Facts) -> None:
         component.make(of, known)
         if len(of.parts) > 1:
             traits.run(of, known)
-        fold.objects(of)
+        fold.objects(of, known)
     except SpecError as error:
         if not of.waits_for:
             raise
