@@ -10,8 +10,9 @@ from appdelivery.platform import live, local, looking
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from typing import TextIO
 
-    from appdelivery.delivery.why import Answer
+    from appdelivery.delivery.why import Answer, Finding
     from appdelivery.model.refs import AppKey
 
 EXAMPLE = "appctl why shop/web"
@@ -41,16 +42,15 @@ def run(args: Namespace) -> int:
     return opening.working(args, work, mode="read")
 
 
-def show(answer: Answer, app: AppKey, *, colour: bool, stream: object = None) -> None:
-    out = stream or sys.stdout
-    write = out.write  # type: ignore[attr-defined]
+def show(answer: Answer, app: AppKey, *, colour: bool, stream: TextIO | None = None) -> None:
+    write = (stream or sys.stdout).write
     if answer.state == "healthy":
         write(f"{app} is {printing.paint('healthy', 'green', on=colour)}: {answer.summary}\n")
     else:
         state = printing.paint(answer.state, printing.BY_WORD.get(answer.state, ""), on=colour)
         write(f"{app} is {state}: {clean.text(answer.summary)}\n")
     for finding in answer.chain[1:]:
-        write(f"  {finding.ref.kind} {finding.ref.name}  {clean.text(finding.health.message or finding.health.reason)}\n")
+        write(f"  {_said(finding)}\n")
     for i, event in enumerate(answer.events):
         at = event.at.strftime("%H:%M:%S") if event.at else ""
         times = f" (x{event.count})" if event.count > 1 else ""
@@ -63,6 +63,13 @@ def show(answer: Answer, app: AppKey, *, colour: bool, stream: object = None) ->
         if text:
             write(f"  {name:<8}  {clean.text(text)}\n")
     if answer.behind:
-        write(f"  waiting behind it: {', '.join(answer.behind)}\n")
+        write(f"  waiting behind it: {clean.text(', '.join(answer.behind))}\n")
+    for finding in answer.optional:
+        write(f"  not required, but not ready: {_said(finding)}\n")
     for text in answer.unread:
         write(printing.paint(f"  not read: {clean.text(text)}", "dim", on=colour) + "\n")
+
+
+def _said(finding: Finding) -> str:
+    said = finding.health.message or finding.health.reason or finding.health.state
+    return clean.text(f"{finding.ref.kind} {finding.ref.name}  {said}")

@@ -1,7 +1,8 @@
 """Answers "why is it not ready" in one screen: from the worst object down to a container, its events and last lines.
 
-Bounded: one LIST of pods and six further requests per answer.  Called by platform for `why`, and by wait when something
-fails; every text passes the redaction walk before it leaves.
+Only objects that a release waits for can be the reason; the others that are not ready are told beside it.  Bounded: one
+list per kind of the application, one list of pods, and six further requests.  Called by platform for `why`, and by a
+release when something fails; every text passes the redaction walk before it leaves.
 """
 
 from __future__ import annotations
@@ -10,24 +11,30 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import causes, health
+from appdelivery.delivery import causes, health, survey
 from appdelivery.delivery.health import pods
 from appdelivery.delivery.ports import LogOptions
-from appdelivery.model import redact
+from appdelivery.model import redact, secret
 from appdelivery.model.live import Health, KubeEvent, Live
+from appdelivery.model.record import changed
 from appdelivery.model.refs import Kind, Ref, Selector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from appdelivery.delivery.ports import Fleet
+    from appdelivery.delivery.survey import Judged
     from appdelivery.model.history import Managed
+
+    WaitClass = Callable[[Ref, dict[str, Any]], str]
 
 EVENTS = 5
 LOG_LINES = 20
+LONGEST = 1000  # characters of one line or message
 POD = Kind("", "v1", "Pod")
 WITH_PODS = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "ReplicationController"))
-STATES = ("degraded", "missing", "unknown", "progressing", "suspended", "healthy")
+# What can be acted on stands before what is only not known.
+STATES = ("degraded", "missing", "progressing", "unknown", "suspended", "healthy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class Finding:
     ref: Ref
     health: Health
     container: str = ""
+    restarts: int = 0  # of that container
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,67 +61,79 @@ class Answer:
     advice: str = ""
     behind: tuple[str, ...] = ()  # what waits for this object
     unread: tuple[str, ...] = field(default=())  # what could not be read, and why
+    optional: tuple[Finding, ...] = ()  # not required, but not ready
 
 
 async def why(
-    fleet: Fleet, rows: Sequence[Managed], judge: Callable[[Live], Health], *, waiting: Sequence[tuple[str, str]] = ()
+    fleet: Fleet,
+    rows: Sequence[Managed],
+    judge: Callable[[Live], Health],
+    *,
+    waiting: Sequence[tuple[str, str]] = (),
+    wait_class: WaitClass = health.wait_class,
+    secrets: Iterable[str] = (),
 ) -> Answer:
-    """rows: the application's inventory.  waiting: (component, component it waits for)."""
+    """rows: the application's inventory, or one object that is to be explained whatever its wait class.
+    waiting: (component, component it waits for).  secrets: values to mask wherever they appear."""
     if not rows:
         return Answer("missing", "nothing of this application is in a cluster")
     unread: list[str] = []
-    judged = await _judge_all(fleet, rows, judge, unread)
-    row, verdict, live = min(judged, key=lambda found: _rank(found[1]))
-    if verdict.state == "healthy":
-        return Answer("healthy", f"all {len(judged)} objects are healthy", unread=tuple(unread))
+    judged = [one for one in await survey.survey(fleet, rows, judge, unread) if not _left(one)]
+    required = [one for one in judged if len(rows) == 1 or _gates(one, wait_class)]
+    kept = {one.row.identity for one in required}
+    beside = [one for one in judged if one.row.identity not in kept and one.health.state != "healthy"]
+    optional = tuple([Finding(one.row.ref, one.health) for one in sorted(beside, key=_order)])
+    worst = min(required, key=_order, default=None)
+    if worst is None or worst.health.state == "healthy":
+        objects = f"all {len(required)} required objects are" if optional else f"all {len(judged)} objects are"
+        found = Answer("healthy", f"{objects} healthy", optional=optional, unread=tuple(unread))
+    else:
+        found = await _explained(fleet, worst, judge, unread)
+        behind = tuple(f"component {waiter}" for waiter, other in waiting if other == worst.row.component)
+        found = changed(found, behind=behind, optional=optional, unread=tuple(unread))
+    return _redacted(found, tuple(secrets))
+
+
+def _left(one: Judged) -> bool:
+    """Deleted, and as it should be: absent."""
+    return one.row.state == "deleting" and one.health.state == "missing"
+
+
+def _gates(one: Judged, wait_class: WaitClass) -> bool:
+    """Whether a release waits for the object.  One that is missing or not readable is a reason unless it is optional."""
+    kept = wait_class(one.row.ref, one.body)
+    return kept == "required" or (kept == "none" and one.live is None)
+
+
+def _order(one: Judged) -> tuple[bool, int, float]:
+    """Worst first; of equals the one that has been so for longest."""
+    since = one.health.since or one.row.health_since
+    return not one.health.terminal, STATES.index(one.health.state), since.timestamp() if since else float("inf")
+
+
+async def _explained(fleet: Fleet, worst: Judged, judge: Callable[[Live], Health], unread: list[str]) -> Answer:
+    row, verdict = worst.row, worst.health
+    said = verdict.message or verdict.reason or verdict.state
+    if verdict.reason == survey.UNREADABLE:
+        summary = f"{row.ref} (cluster {row.cluster}) cannot be judged: {said}"
+        return Answer(verdict.state, summary, row.cluster, (Finding(row.ref, verdict),))
     chain = [Finding(row.ref, verdict)]
-    if live is not None and row.ref.kind in WITH_PODS:
-        chain += await _worst_pod(fleet, row.cluster, live, judge, unread)
+    if worst.live is not None and row.ref.kind in WITH_PODS:
+        chain += await _worst_pod(fleet, row.cluster, worst.live, judge, unread)
+    elif worst.live is not None and row.ref.kind == "Pod":
+        chain = [_blamed(worst.live, verdict)]
     leaf = chain[-1]
     events = await _events(fleet, row.cluster, chain, unread)
     log = await _log(fleet, row.cluster, leaf, unread)
-    cause, advice = causes.match(leaf.health, events, log)
-    behind = tuple(f"component {waiter}" for waiter, other in waiting if other == row.component)
-    summary = f"{row.ref} (cluster {row.cluster}): {verdict.message or verdict.reason or verdict.state}"
-    return Answer(verdict.state, summary, row.cluster, tuple(chain), events, log, cause, advice, behind, tuple(unread))
-
-
-async def _judge_all(
-    fleet: Fleet, rows: Sequence[Managed], judge: Callable[[Live], Health], unread: list[str]
-) -> list[tuple[Managed, Health, Live | None]]:
-    judged: list[tuple[Managed, Health, Live | None]] = []
-    for cluster in sorted({row.cluster for row in rows}):
-        here = [row for row in rows if row.cluster == cluster]
-        suspects = sorted(here, key=lambda row: STATES.index(row.health) if row.health in STATES else 2)
-        try:
-            found = await fleet.read(cluster, [row.ref for row in suspects])
-        except errors.ClusterError as error:
-            unread.append(error.message)
-            judged += [(row, Health("unknown", "Unreadable", error.message), None) for row in here]
-            continue
-        for row in suspects:
-            live = found.get(row.ref)
-            verdict = Health("missing", "Missing", "it is not in the cluster") if live is None else judge(live)
-            if (
-                row.mode != "read-only"
-                and live is not None
-                and health.wait_class(row.ref, live.body) == "none"
-                and verdict.state != "degraded"
-            ):
-                verdict = Health("healthy", verdict.reason, verdict.message)
-            judged.append((row, verdict, live))
-    return judged
-
-
-def _rank(verdict: Health) -> tuple[bool, int]:
-    return not verdict.terminal, STATES.index(verdict.state)
+    cause, advice = causes.match([one.health for one in reversed(chain)], events, log)
+    summary = f"{row.ref} (cluster {row.cluster}): {said}"
+    return Answer(verdict.state, summary, row.cluster, tuple(chain), events, log, cause, advice)
 
 
 async def _worst_pod(
     fleet: Fleet, cluster: str, live: Live, judge: Callable[[Live], Health], unread: list[str]
 ) -> list[Finding]:
-    labels = ((live.body.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
-    selector = ",".join(f"{k}={v}" for k, v in labels.items())
+    selector = _selector(live)
     if not selector:
         return []
     try:
@@ -121,13 +141,24 @@ async def _worst_pod(
     except errors.ClusterError as error:
         unread.append(error.message)
         return []
-    verdicts = [(pod, judge(pod)) for pod in found]
-    bad = [(pod, verdict) for pod, verdict in verdicts if verdict.state != "healthy"]
+    bad = [(pod, verdict) for pod, verdict in [(pod, judge(pod)) for pod in found] if verdict.state != "healthy"]
     if not bad:
         return []
-    pod, verdict = min(bad, key=lambda entry: (_rank(entry[1]), -pods.failures(entry[0].body)))
-    blamed = next((c.name for c in pods.containers(pod.body) if c.failed or not c.ready), "")
-    return [Finding(pod.ref, verdict, blamed)]
+    pod, verdict = min(bad, key=lambda one: (not one[1].terminal, STATES.index(one[1].state), -pods.failures(one[0].body)))
+    return [_blamed(pod, verdict)]
+
+
+def _selector(live: Live) -> str:
+    """The labels by which a workload finds its pods; a ReplicationController has them bare."""
+    selector = (live.body.get("spec") or {}).get("selector") or {}
+    labels = selector if live.ref.kind == "ReplicationController" else selector.get("matchLabels") or {}
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def _blamed(pod: Live, verdict: Health) -> Finding:
+    containers = pods.containers(pod.body)
+    blamed = next((c for c in containers if c.failed), None) or next((c for c in containers if not c.ready), None)
+    return Finding(pod.ref, verdict, blamed.name, blamed.restarts) if blamed else Finding(pod.ref, verdict)
 
 
 async def _events(fleet: Fleet, cluster: str, chain: Sequence[Finding], unread: list[str]) -> tuple[KubeEvent, ...]:
@@ -148,17 +179,44 @@ async def _log(fleet: Fleet, cluster: str, leaf: Finding, unread: list[str]) -> 
     """Last lines of the blamed container; of the one before it when it has restarted."""
     if leaf.ref.kind != "Pod" or not leaf.container or leaf.health.reason in causes.NEVER_RAN:
         return ()
-    lines: list[str] = []
-    for previous in (True, False):
+    for previous in (True, False) if leaf.restarts else (False,):
         how = LogOptions(container=leaf.container, tail=LOG_LINES, previous=previous)
         try:
-            lines = [redact.text(line) async for line in fleet.logs(cluster, leaf.ref, how)]
+            lines = [line async for line in fleet.logs(cluster, leaf.ref, how)]
         except errors.ClusterError as error:
-            if not previous:
+            if not previous:  # the container before this one may be gone; the present one is asked then
                 unread.append(error.message)
+            continue
         if lines:
-            break
-    return tuple(lines[-LOG_LINES:])
+            return tuple(lines[-LOG_LINES:])
+    return ()
+
+
+def _redacted(answer: Answer, secrets: Sequence[str]) -> Answer:
+    def clean(text: str) -> str:
+        return redact.text(text, secrets)[:LONGEST]
+
+    def finding(one: Finding) -> Finding:
+        return changed(one, health=changed(one.health, message=clean(one.health.message)))
+
+    return changed(
+        answer,
+        summary=clean(answer.summary),
+        chain=tuple([finding(one) for one in answer.chain]),
+        optional=tuple([finding(one) for one in answer.optional]),
+        events=tuple([changed(e, message=clean(e.message)) for e in answer.events]),
+        log=_redacted_log(answer.log, secrets),
+        cause=clean(answer.cause),
+        unread=tuple(dict.fromkeys(map(clean, answer.unread))),
+    )
+
+
+def _redacted_log(log: Sequence[str], secrets: Sequence[str]) -> tuple[str, ...]:
+    """As one text, for a private key spans lines; what stands before its end without its beginning is key too."""
+    text = redact.text("\n".join(log), secrets)
+    if "PRIVATE KEY-----" in text:
+        text = f"{secret.MASK}>{text.rpartition('PRIVATE KEY-----')[2]}"
+    return tuple([line[:LONGEST] for line in text.split("\n")]) if text else ()
 
 
 def as_tree(answer: Answer) -> dict[str, Any]:
@@ -167,30 +225,27 @@ def as_tree(answer: Answer) -> dict[str, Any]:
         "state": answer.state,
         "summary": answer.summary,
         "cluster": answer.cluster or None,
-        "chain": [
-            {
-                "kind": f.ref.kind,
-                "namespace": f.ref.namespace,
-                "name": f.ref.name,
-                "container": f.container or None,
-                "state": f.health.state,
-                "reason": f.health.reason,
-                "message": redact.text(f.health.message),
-            }
-            for f in answer.chain
-        ],
+        "chain": [_finding_tree(one) for one in answer.chain],
         "events": [
-            {
-                "reason": e.reason,
-                "message": redact.text(e.message),
-                "count": e.count,
-                "at": e.at.isoformat() if e.at else None,
-            }
+            {"reason": e.reason, "message": e.message, "count": e.count, "at": e.at.isoformat() if e.at else None}
             for e in answer.events
         ],
         "log": list(answer.log),
         "cause": answer.cause or None,
         "advice": answer.advice or None,
         "behind": list(answer.behind),
+        "optional": [_finding_tree(one) for one in answer.optional],
         "unread": list(answer.unread),
+    }
+
+
+def _finding_tree(one: Finding) -> dict[str, Any]:
+    return {
+        "kind": one.ref.kind,
+        "namespace": one.ref.namespace,
+        "name": one.ref.name,
+        "container": one.container or None,
+        "state": one.health.state,
+        "reason": one.health.reason,
+        "message": one.health.message,
     }
