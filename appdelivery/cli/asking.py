@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 def request(args: Namespace) -> documents.Request:
     """The documents that the flags name, with the changes they ask for."""
     return documents.Request(
-        paths=tuple([*args.files, *args.file]),
+        paths=(*args.files, *args.file),
         namespace=namespace(args),
         lenient=args.lenient,
         changes=tuple(changes(args)),
-        stdin=lambda: sys.stdin.buffer.read(),
+        stdin=sys.stdin.buffer.read,
     )
 
 

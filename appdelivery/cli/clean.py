@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c"
-_TABLE = {code: "\ufffd" for code in (*range(32), *range(127, 160), *map(ord, BIDI), 0x2028, 0x2029)}
+_TABLE = dict.fromkeys((*range(32), *range(127, 160), *map(ord, BIDI), 8232, 8233), "�")
 _LINES = {code: char for code, char in _TABLE.items() if code not in (9, 10)}
 
 

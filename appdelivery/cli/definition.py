@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from appdelivery.catalog.catalog import Catalog
+
 EXAMPLE = "appctl definition show webservice --example"
 COLUMNS = ("name", "kind", "version", "source", "description")
 
@@ -55,7 +57,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _example(args: Namespace, known: rendering.catalog.Catalog, name: str) -> int:
+def _example(args: Namespace, known: Catalog, name: str) -> int:
     from appdelivery.language import yaml_out
     from appdelivery.model import reading
     from appdelivery.render.render import render

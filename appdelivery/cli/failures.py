@@ -80,7 +80,7 @@ def _wants_json(words: list[str]) -> bool:
     return (
         "--output=json" in words
         or "-ojson" in words
-        or any(a in ("-o", "--output") and b == "json" for a, b in zip(words, words[1:], strict=False))
+        or any(word in ("-o", "--output") and "json" in words[i + 1 : i + 2] for i, word in enumerate(words))
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from appdelivery.cli import asking
 from appdelivery.platform import local
@@ -37,7 +37,9 @@ def writing(args: Namespace, work: Callable[[local.Platform], T]) -> T:
         platform.store.close()
 
 
-def working(args: Namespace, work: Callable[[local.Platform], Awaitable[T]], *, mode: str = "write") -> T:
+def working(
+    args: Namespace, work: Callable[[local.Platform], Awaitable[T]], *, mode: Literal["read", "write"] = "write"
+) -> T:
     """A command that speaks to clusters."""
     platform = local.open_store(options(args), mode=mode)
     if args.debug:

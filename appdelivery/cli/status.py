@@ -35,7 +35,7 @@ def run(args: Namespace) -> int:
     if args.live:
         from appdelivery.platform import live
 
-        return opening.working(args, lambda p: _live(p, args, live.status(p, app)), mode="read")
+        return opening.working(args, lambda p: _live(args, live.status(p, app)), mode="read")
 
     def work(p: local.Platform) -> int:
         summary, rows, release = looking.status(p, app)
@@ -44,7 +44,7 @@ def run(args: Namespace) -> int:
     return opening.reading(args, work)
 
 
-async def _live(p: local.Platform, args: Namespace, found: Any) -> int:
+async def _live(args: Namespace, found: Any) -> int:
     summary, rows, release = await found
     return _show(summary, rows, release, args)
 

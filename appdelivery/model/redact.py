@@ -70,13 +70,14 @@ def _mask(value: Any, key: bytes, *, encoded: bool) -> str:
     """Equal values look equal, whether they stand in data or stringData."""
     if isinstance(value, Secret):
         return value.mask(key)
-    plain = str(value)
-    if encoded:
-        try:
-            plain = base64.b64decode(plain, validate=True).decode()
-        except ValueError:
-            pass  # not text, or not base64: the digest is of what stands there
-    return Secret(plain).mask(key)
+    return Secret(_decoded(str(value)) if encoded else str(value)).mask(key)
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return text  # no text, or no base64: the digest is of what stands there
 
 
 def is_masked(tree: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from appdelivery import errors
-from appdelivery.model import redact
 from appdelivery.model.problem import Problem
 from appdelivery.platform import documents, rendering
 from appdelivery.render.render import RenderContext
@@ -22,17 +21,6 @@ def validate(request: documents.Request, definitions: Sequence[str], context: Re
     try:
         work = rendering.load(request, definitions)
         found = list(work.loaded.warnings)
-        for app in work.loaded.applications:
-            if redact.is_masked(app.document.get("spec")):
-                found.append(
-                    Problem(
-                        "the document holds masked text (<redacted…>): it was printed for people and is no input",
-                        code="redacted",
-                        file=app.file,
-                        document=app.index,
-                        path=("spec",),
-                    )
-                )
         for _, rendered in rendering.render(work, context):
             from appdelivery.delivery import desired
 

@@ -5,10 +5,13 @@ carries releases out; nothing here knows how that is done.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import plan as planner, release as releases, saved
+from appdelivery.delivery import plan as planner
+from appdelivery.delivery import release as releases
+from appdelivery.delivery import saved
 from appdelivery.delivery.ports import ReleaseRequest
 from appdelivery.delivery.work import Hooks, Work
 from appdelivery.platform import identity, planning, reaching, rendering
@@ -207,8 +210,7 @@ async def _renewing(p: Platform, lease: Lease) -> None:
     held: Lease | None = lease
     while held is not None:
         await asyncio.sleep(RENEW_S)
-        current = held
-        held = await p.in_thread(lambda: p.journal.renew(current, LEASE_S))
+        held = await p.in_thread(partial(p.journal.renew, held, LEASE_S))
 
 
 async def save(p: Platform, planned: Planned, path: str) -> None:
@@ -221,10 +223,17 @@ async def save(p: Platform, planned: Planned, path: str) -> None:
         now=identity.clock(),
         document=planned.document,
     )
+    await p.in_thread(partial(_write, path, text))
+
+
+def _write(path: str, text: str) -> None:
     import os
 
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise errors.SourceError(f"save the plan to {path}: {error.strerror}") from error
 
 
 async def planned_from(p: Platform, data: bytes, path: str) -> Planned:

@@ -9,7 +9,8 @@ import os
 
 from appdelivery import errors
 from appdelivery.language import source, yaml_in
-from appdelivery.model import reading
+from appdelivery.model import reading, redact
+from appdelivery.model.problem import Problem
 from appdelivery.model.record import record
 from appdelivery.platform import overrides
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from appdelivery.model.application import Application
-    from appdelivery.model.problem import Problem
 
     T = TypeVar("T")
 
@@ -57,6 +57,7 @@ def load(request: Request, schemas: overrides.Schemas) -> Loaded:
             problems += error.problems
     if problems:
         raise errors.SpecError(problems)
+    _refuse_masks(trees, texts)
     trees = overrides.apply(trees, request.changes, schemas)
     documents = locating(texts, lambda: reading.documents(trees, namespace=request.namespace, lenient=request.lenient))
     if not documents.applications:
@@ -65,6 +66,22 @@ def load(request: Request, schemas: overrides.Schemas) -> Loaded:
             hint="an application starts with\n  apiVersion: core.oam.dev/v1beta1\n  kind: Application",
         )
     return Loaded(documents.applications, texts, tuple(source.locate(documents.warnings, texts)))
+
+
+def _refuse_masks(trees: list[tuple[str, int, Any]], texts: dict[str, bytes]) -> None:
+    """A masked manifest must not overwrite the real one."""
+    found = [
+        Problem(
+            "the document holds masked text (<redacted…>): it was printed for people and is no input",
+            code="redacted",
+            file=file,
+            document=index,
+        )
+        for file, index, tree in trees
+        if redact.is_masked(tree)
+    ]
+    if found:
+        raise errors.SpecError(source.locate(found, texts))
 
 
 def read(request: Request) -> dict[str, bytes]:
@@ -80,7 +97,7 @@ def read(request: Request) -> dict[str, bytes]:
                 raise errors.UsageError("standard input is not available here")
             texts[STDIN] = request.stdin()
         elif os.path.isdir(path):
-            inside = [p for p in _files(path)]
+            inside = _files(path)
             if not inside:
                 raise errors.SourceError(f"read {path}: the folder holds no file that ends in {', '.join(ENDINGS)}")
             texts |= {file: _bytes(file) for file in inside}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import health, why as explaining
+from appdelivery.delivery import health
+from appdelivery.delivery import why as explaining
 from appdelivery.delivery.ports import LogOptions
 from appdelivery.model.live import Health
 from appdelivery.model.record import changed
@@ -38,7 +39,8 @@ async def target(p: Platform, app: AppKey) -> tuple[Target, Sequence[Managed]]:
 
 def stored_rules(p: Platform, app: AppKey, rows: Sequence[Managed]) -> Sequence[Any]:
     """Health rules of the revision that was applied, never of a newer document."""
-    from appdelivery.delivery import desired as wanting, policies
+    from appdelivery.delivery import desired as wanting
+    from appdelivery.delivery import policies
     from appdelivery.model import reading
     from appdelivery.store import applications
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from appdelivery import errors, settings
 from appdelivery.platform import identity
@@ -62,9 +62,10 @@ def location(options: Options) -> str:
     return options.store or f"{settings.folders(os.environ).data}/store.db"
 
 
-def open_store(options: Options, *, mode: str) -> Platform:
+def open_store(options: Options, *, mode: Literal["read", "write"]) -> Platform:
     """mode 'read' never writes, not even a missing store; 'write' makes what is missing."""
-    from appdelivery.store import journal, open as opening
+    from appdelivery.store import journal
+    from appdelivery.store import open as opening
 
     worker = identity.worker()
     store = opening.open(

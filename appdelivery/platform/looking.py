@@ -39,7 +39,8 @@ def applications(
 
 
 def status(p: Platform, app: AppKey) -> tuple[Summary, Sequence[Managed], Release | None]:
-    from appdelivery.store import applications as rows, inventory
+    from appdelivery.store import applications as rows
+    from appdelivery.store import inventory
 
     guard(p.actor, "get", str(app))
     summary = rows.get(p.store, app)

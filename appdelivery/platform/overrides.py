@@ -1,6 +1,6 @@
-"""--set, --set-string, --set-json, --set-file and --values: changes of component properties before anything is checked.
+r"""--set, --set-string, --set-json, --set-file and --values: changes of component properties before anything is checked.
 
-Paths have helm's grammar: `web.image=x`, `web.env[0].value=y`, `web.labels.app\\.kubernetes\\.io/name=z`, lists as
+Paths have helm's grammar: `web.image=x`, `web.env[0].value=y`, `web.labels.app\.kubernetes\.io/name=z`, lists as
 `{a,b}`, several separated by commas, `null` removes.  A value takes the type that the component's schema gives its path.
 """
 
@@ -39,11 +39,10 @@ def apply(trees: list[tuple[str, int, Any]], changes: Sequence[Change], schemas:
     for change in changes:
         if change.how == "tree":
             for component, properties in _values(change).items():
-                trees = _in_component(trees, component, change, lambda old, new=properties: _merged(old, new))
+                trees = _in_component(trees, component, change, _merging(properties))
         else:
             for path, raw in _assignments(change):
-                component, steps = path[0], path[1:]
-                trees = _in_component(trees, str(component), change, _setting(steps, raw, change, schemas))
+                trees = _in_component(trees, str(path[0]), change, _setting(path[1:], raw, change, schemas))
     return trees
 
 
@@ -89,10 +88,13 @@ def _values(change: Change) -> dict[str, Any]:
     return tree
 
 
-def _merged(component: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+def _merging(properties: dict[str, Any]) -> Callable[[Any], Any]:
     from appdelivery.language import patch
 
-    return {**component, "properties": patch.merge(component.get("properties") or {}, properties)}
+    def change_component(component: dict[str, Any]) -> dict[str, Any]:
+        return {**component, "properties": patch.merge(component.get("properties") or {}, properties)}
+
+    return change_component
 
 
 # --- helm's grammar ------------------------------------------------------------------------------------------------

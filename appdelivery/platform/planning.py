@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import desired as wanting, look, plan as planner, policies
+from appdelivery.delivery import desired as wanting
+from appdelivery.delivery import look, policies
+from appdelivery.delivery import plan as planner
 from appdelivery.model import reading
 from appdelivery.model.manifest import Manifest, Origin, Rendered, RenderedComponent
 from appdelivery.model.refs import ref_of
@@ -24,10 +26,9 @@ if TYPE_CHECKING:
     from appdelivery.delivery.look import Known
     from appdelivery.delivery.plan import Consent
     from appdelivery.delivery.policies import Policies
-    from appdelivery.delivery.ports import Installation
     from appdelivery.model.application import Application
     from appdelivery.model.change import Plan
-    from appdelivery.model.history import Managed, Release
+    from appdelivery.model.history import Release
     from appdelivery.model.live import ClusterFacts
     from appdelivery.model.problem import Problem
     from appdelivery.model.refs import AppKey
@@ -105,9 +106,8 @@ def _home(p: Platform, app: AppKey | None) -> str:
 
 async def of_application(p: Platform, work: rendering.Work, app: Application, target: Target, ask: Ask) -> Planned:
     """The plan that brings the cluster to what the application says now."""
-    installation = p.journal.installation()
     newest = p.journal.newest(app.key)
-    context = context_of(p, app, target, ask, installation, newest)
+    context = context_of(p, app, target, ask, newest=newest)
     rendered = render(app, work.catalog.resolve, context)
     given = policies.read(app.policies)
     return await _planned(
@@ -125,9 +125,7 @@ async def of_application(p: Platform, work: rendering.Work, app: Application, ta
     )
 
 
-def context_of(
-    p: Platform, app: Application, target: Target, ask: Ask, installation: Installation, newest: Release | None
-) -> RenderContext:
+def context_of(p: Platform, app: Application, target: Target, ask: Ask, *, newest: Release | None) -> RenderContext:
     from appdelivery.store import applications
 
     def number(component: str, digest: str) -> int:
@@ -140,7 +138,7 @@ def context_of(
         cluster_version=ask.kube_version
         or rendering.cluster_version(target.facts.version.partition("+")[0].partition("-")[0]),
         component_revisions=number if newest else lambda _component, _digest: 1,
-        digest_key=installation.digest_key,
+        digest_key=p.journal.installation().digest_key,
     )
 
 

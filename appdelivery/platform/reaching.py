@@ -27,7 +27,8 @@ IN_CLUSTER = "in-cluster"
 
 def credentials(p: Platform, name: str) -> tuple[str, Credentials]:
     """The cluster's name and how to reach it."""
-    from appdelivery.clusters import credentials as forms, kubeconfig
+    from appdelivery.clusters import credentials as forms
+    from appdelivery.clusters import kubeconfig
     from appdelivery.store import clusters
 
     if name:

@@ -43,9 +43,8 @@ def load(request: documents.Request, definitions: Sequence[str] = ()) -> Work:
 def render(work: Work, context: rendering.RenderContext) -> tuple[tuple[Application, Rendered], ...]:
     """Every application of the documents, rendered; the problems of all come together."""
     applications = work.loaded.applications
-    made = documents.collecting(
-        work.loaded.texts, [lambda app=app: rendering.render(app, work.catalog.resolve, context) for app in applications]
-    )
+    works = [partial(rendering.render, app, work.catalog.resolve, context) for app in applications]
+    made = documents.collecting(work.loaded.texts, works)
     return tuple(zip(applications, made, strict=True))
 
 
