@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from appdelivery import settings
 from appdelivery.catalog import catalog
