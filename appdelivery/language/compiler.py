@@ -33,7 +33,6 @@ LETS, INCLUDES = 100, 16
 COMMON = ("apiVersion", "kind", "metadata")
 SHARED_KIND = "Shared"
 ENTRIES = {"outputs": 200, "checks": 100, "let": LETS}
-RESERVED = frozenset(("parameters", "context", "output", "outputs", "components", "inputs", "status", "steps", "result"))
 
 
 def compiled(
@@ -46,7 +45,8 @@ def compiled(
     _sections(root, found, layout, unit)
     _metadata(root, found, unit)
     parts = _includes(found, shared, unit)
-    types = _lets_and_types(found, parts, unit)
+    scope = {"parameters", "context"}.union(*[section.names for section in layout.sections.values()])
+    types = _lets_and_types(found, parts, scope, unit)
     _action(found, actions, unit)
     closed = _closed(found, types, unit)
     try:
@@ -197,9 +197,12 @@ def _part(data: bytes, file: str, unit: Unit) -> dict[str, Node]:
 
 
 def _lets_and_types(
-    found: dict[str, Pair], parts: list[tuple[str, int, dict[str, Node]]], unit: Unit
+    found: dict[str, Pair], parts: list[tuple[str, int, dict[str, Node]]], scope: set[str], unit: Unit
 ) -> dict[str | int, tuple[int, Node]]:
-    """Registers the lets; gives the types with the file they come from.  The definition's own win."""
+    """Registers the lets; gives the types with the file they come from.  The definition's own win.
+
+    scope: names that some section has, which a let must not hide.
+    """
     types: dict[str | int, tuple[int, Node]] = {}
     origin: dict[tuple[str, str], str] = {}
     own: dict[str, Node] = {name: found[name][1] for name in ("types", "let") if name in found}
@@ -220,20 +223,21 @@ def _lets_and_types(
                 origin[section, key.text] = name
                 if section == "types":
                     types[key.text] = file, value
+                elif key.text in scope:
+                    wrong = Wrong("expression.name", f"the name '{key.text}' is taken already")
+                    unit.problems.add(wrong, _span(key, file))
                 else:
-                    _let(key, value, file, order, unit)
+                    _let(frames.Let(key, value, file=file, order=order, own=file == 0), unit)
     return types
 
 
-def _let(key: Scalar, node: Node, file: int, order: int, unit: Unit) -> None:
-    name = key.text
+def _let(let: frames.Let, unit: Unit) -> None:
+    name = let.key.text
     if not (name.isascii() and name.isidentifier()) or name in grammar.WORDS:
         wrong = Wrong("expression.name", f"'{name}' cannot be a name in expressions: use letters, digits and _")
-        unit.problems.add(wrong, _span(key, file, ("let", name)))
-    elif name in RESERVED:
-        unit.problems.add(Wrong("expression.name", f"the name '{name}' is taken already"), _span(key, file))
+        unit.problems.add(wrong, _span(let.key, let.file, ("let", name)))
     else:
-        unit.lets[name] = frames.Let(key, node, file=file, order=order, own=file == 0)
+        unit.lets[name] = let
 
 
 # --- schema ---

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LONGEST = 4096  # characters of one expression
 DEEPEST = 50  # brackets in brackets
 OPENING, CLOSING = "([{", ")]}"
+HIDING = frozenset("'\"{")  # characters that may hide closing brackets
 WORDS = frozenset(("and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"))
 SPELLINGS = (("&&", "and"), ("||", "or"), ("!", "not"), ("?", "a if c else b"))
 
@@ -84,6 +85,9 @@ def _next(text: str, at: int) -> int:
 
 def _end(text: str, start: int, closing: str) -> int:
     """Where the brackets of an expression close: not inside a string, nor inside the braces of a map."""
+    end = text.find(closing, start)
+    if end >= 0 and HIDING.isdisjoint(text[start:end]):
+        return end
     braces = 0
     for index, character in code(text, start):
         if character == "{":
@@ -197,6 +201,8 @@ def bounded(source: str) -> None:
     """Before the parser sees it: length, and depth of brackets."""
     if len(source) > LONGEST:
         raise Wrong("expression.limit", f"the expression has {len(source):,} characters; {LONGEST:,} are allowed")
+    if sum([source.count(bracket) for bracket in OPENING]) <= DEEPEST:
+        return
     depth = 0
     for _, character in code(source):
         if character in OPENING:

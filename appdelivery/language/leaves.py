@@ -28,6 +28,8 @@ def leaf(scalar: Scalar, spot: Spot) -> Value:
     text = scalar.value
     spot.frame.weight += 1
     if type(text) is not str:
+        if type(text) is float and text - text != 0:
+            spot.report(Wrong("expression.limit", f"{scalar.text} has no form in JSON; a value is a finite number"), scalar)
         spot.at(scalar)
         return spot.w.constant(text), (LITERAL_NULL if text is None else shapes.of_constant(text))
     if not grammar.live(text):

@@ -154,6 +154,7 @@ def test_a_let_that_nobody_reads_is_not_compiled_but_named():
 
 def test_names_of_lets_are_checked():
     assert only("let: {a-b: 1}\npatch: {}").message.startswith("'a-b' cannot be a name")
+    assert bound("let: {steps: 1, result: 2}\npatch: {v: '${{ steps + result }}'}").render({}, {}).patch == {"v": 3}
     assert only("let: {context: 1}\npatch: {}").message == "the name 'context' is taken already"
     assert only("let: {x: 1}\npatch: {a: [{$for: 'x in [1]', $value: 1}]}").message.startswith("the loop name 'x' is taken")
 

@@ -95,6 +95,10 @@ def test_what_a_leaf_cannot_mean_is_refused(leaf, code, message):
     assert (found.code, found.message) == (code, message)
 
 
+def test_a_number_that_json_does_not_have_is_refused():
+    assert only("patch: {v: .inf}").message == ".inf has no form in JSON; a value is a finite number"
+
+
 @pytest.mark.parametrize(
     ("leaf", "message"),
     [
