@@ -147,7 +147,8 @@ def _ciphers(connection: sa.Connection, store: Store) -> Iterator[Finding]:
             level = "warning" if error.code == "store.master-key" else "error"
             yield Finding("secrets", level, f"{what}: {error.message}")
 
-    yield from tried("the digest key", lambda: installation.digest_key(connection, store))
+    if connection.execute(sa.select(tables.installation.installation.c.digest_key)).scalar() is not None:
+        yield from tried("the digest key", lambda: installation.digest_key(connection, store))
     for row in connection.execute(sa.select(secret)).all():
         yield from tried(f"secret {row.name} version {row.version}", partial(secrets.opened, connection, store, row))
     for row in connection.execute(sa.select(cluster.c.name).where(cluster.c.credentials.is_not(None))).all():

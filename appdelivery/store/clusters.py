@@ -121,11 +121,10 @@ def seen(
         if reach == "ready":
             _refuse_other(row, name, uid, forgotten_too=True)
             known = uid if uid and _twin(connection, name, uid) is None else None
-            values = (
-                _reached(row, server_version, now)
-                | ({"server": server} if server else {})
-                | ({"uid": known} if known else {})
-            )
+            values = _reached(row, server_version, now)
+            values |= ({"server": server} if server else {}) | ({"uid": known} if known else {})
+            if row is not None and row.admin == "forgotten":
+                values["admin"] = "open"  # a forgotten name that is used again begins anew
         else:
             values = {"reach": reach, "reach_reason": reason, "failures": (row.failures if row else 0) + 1}
             if row is None or row.reach != reach:
