@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ApplyOptions,
         BareOf,
         DeleteOptions,
+        Fleet,
         Judge,
         LogOptions,
         ManagerOf,
@@ -118,3 +119,9 @@ class ClusterFleet:
             known = ", ".join(sorted(self._clusters)) or "none"
             raise errors.NotFound(f"there is no cluster '{name}'", code="cluster.unknown", hint=f"known: {known}")
         return self._clusters[name]
+
+
+if TYPE_CHECKING:
+
+    def _is_a_fleet(one: ClusterFleet) -> Fleet:
+        return one

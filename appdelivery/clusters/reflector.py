@@ -34,14 +34,14 @@ async def watch(
     cluster: Cluster, kinds: Sequence[Kind], namespaces: Sequence[str], selector: Selector, eyes: Eyes
 ) -> AsyncIterator[Observed]:
     """Raises what cannot pass by waiting: Forbidden or NotServed (of a kind), Unauthorized."""
-    queue: asyncio.Queue[Observed | errors.ClusterError] = asyncio.Queue(maxsize=1000)
+    queue: asyncio.Queue[Observed | Exception] = asyncio.Queue(maxsize=1000)
     tasks = [
         asyncio.create_task(_Reflector(cluster, kind, tuple(namespaces), selector, eyes, queue).run()) for kind in kinds
     ]
     try:
         while True:
             seen = await queue.get()
-            if isinstance(seen, errors.ClusterError):
+            if isinstance(seen, Exception):
                 raise seen
             yield seen
     finally:
@@ -107,7 +107,8 @@ class _Reflector:
                     raise
                 except errors.ClusterError:
                     await self.pause.after_trouble()
-        except errors.ClusterError as error:
+        # Whatever it is, a bug of ours included: a watch that ended must not look like one that is quiet.
+        except Exception as error:
             await self.queue.put(error)
 
     async def _list(self) -> dict[str, str]:

@@ -233,6 +233,23 @@ async def test_a_kind_that_may_be_read_nowhere_raises_forbidden() -> None:
             await take(observed, 1)
 
 
+async def test_a_failure_of_our_own_ends_the_watch_instead_of_silencing_it() -> None:
+    def judge(_: Any) -> Any:
+        raise ZeroDivisionError("a rule of ours")
+
+    script = Script(deque([(5, [item("a", 3)])]))
+    async with serving(script.handler) as url:
+        preset = {"stub": fleet.Connection(Credentials(url), FACTS)}
+        made = fleet.ClusterFleet(preset, instance="0a1b2c3d", judge=judge)
+        try:
+            watch = made.watch("stub", [CONFIG_MAP], [], Selector())
+            async with contextlib.aclosing(watch) as observed, asyncio.timeout(5):  # type: ignore[type-var]
+                with pytest.raises(ZeroDivisionError):
+                    await take(observed, 1)
+        finally:
+            await made.close()
+
+
 async def test_objects_of_other_namespaces_are_not_shown() -> None:
     script = Script(deque([(5, [item("a", 3, "shop"), item("b", 4, "other")])]))
     async with watching(script.handler, namespaces=("shop", "more")) as observed:
