@@ -41,7 +41,9 @@ async def carry_out(fleet: Fleet, journal: Journal, work: Work, lease: Lease, ho
         return Ended(newest.number, newest.outcome, newest.message, dict(newest.counts or {}))
     recorder.newest = newest.number if newest is not None else 0
     inventory = await hooks.in_thread(lambda: journal.inventory(work.app))
-    known = work.known or await look.look(fleet, work.installation, work.app, work.desired, inventory)
+    known = work.known if work.settled else None
+    if known is None:
+        known = await look.look(fleet, work.installation, work.app, work.desired, inventory)
     run = Run(
         fleet,
         work,

@@ -44,6 +44,9 @@ class Work:
     depends_on: Mapping[str, Sequence[str]] = field(default_factory=dict)  # component to components, of old ones too
     waits_for: Mapping[str, Sequence[Reference]] = field(default_factory=dict)  # component to the live values it needs
     known: Known | None = None  # looked at just now by the caller; None = look again
+    # The release before this one had ended when `known` was looked at: nobody can have written in between.  Else the
+    # clusters are looked at again, for an older run may still have been at work.
+    settled: bool = False
     exact: Plan | None = None  # a saved plan: nothing beyond its changes is done
     trusted: bool = True
     # The application rendered anew with live values, and the desired set of one cluster from that.

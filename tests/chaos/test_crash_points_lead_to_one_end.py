@@ -97,6 +97,7 @@ async def calls(scenario):
     return stage, len(stage.crash.calls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", [install, upgrade, remove, take_over])
 async def test_any_stop_leads_to_the_same_end(scenario):
     whole, count = await calls(scenario)
@@ -116,6 +117,7 @@ async def test_any_stop_leads_to_the_same_end(scenario):
                 assert not set(stage.fleet.world().deleted) - set(whole.fleet.world().deleted), where
 
 
+@pytest.mark.slow
 async def test_after_any_stop_a_second_run_writes_nothing():
     _, count = await calls(upgrade)
     for kill in range(1, count + 1, 3):

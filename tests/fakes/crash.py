@@ -6,6 +6,11 @@ nothing in the product may catch it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
 
 class Crash(BaseException):
     pass
@@ -19,12 +24,22 @@ class CrashPoints:
         self.dead = False
         self._at = 0
         self._after = False
+        self._interrupt: tuple[int, Callable[[], Awaitable[None]]] | None = None
 
     def kill(self, call: int, *, after: bool = False) -> None:
         self.calls, self.dead, self._at, self._after = [], False, call, after
 
+    def interrupt(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
+        """Before the n-th call another process does something, to its end; it passes no crash points itself."""
+        self.calls, self.dead, self._at, self._interrupt = [], False, 0, (call, work)
+
+    async def elsewhere(self) -> None:
+        if self._interrupt and len(self.calls) >= self._interrupt[0]:
+            (_, work), self._interrupt = self._interrupt, None
+            await work()
+
     def revive(self) -> None:
-        self.calls, self.dead, self._at = [], False, 0
+        self.calls, self.dead, self._at, self._interrupt = [], False, 0, None
 
     def before(self, label: str) -> None:
         self._alive()

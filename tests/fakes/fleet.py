@@ -253,6 +253,7 @@ class FakeFleet:
         self.crash.before(label)
         self._label = label
         await asyncio.sleep(0)  # every request gives others a turn, as a network does
+        await self.crash.elsewhere()
         self.crash.before_effect()
         self.requests.append(request)
         doing = f"{request.verb} {request.kind} {request.name} on cluster {request.cluster}".replace("  ", " ")

@@ -6,7 +6,6 @@ process does: claim, find the running release, carry it out again.
 
 from __future__ import annotations
 
-import copy
 import itertools
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from appdelivery.delivery.look import Known
     from appdelivery.delivery.work import Ended
     from appdelivery.model.change import Plan
+    from appdelivery.model.history import Release
 
 SHOP = AppKey("shop", "web")
 ANA = Actor("user", "ana@laptop", "cli")
@@ -121,6 +121,7 @@ class Part:
     trait: str = ""  # of all bodies but the first
     waits_for: tuple[Any, ...] = ()
     type: str = "raw"
+    clusters: tuple[str, ...] = ()  # () = every one
 
 
 def rendered(*parts: Part, app: AppKey = SHOP) -> Rendered:
@@ -130,7 +131,7 @@ def rendered(*parts: Part, app: AppKey = SHOP) -> Rendered:
         for index, body in enumerate(part.bodies):
             stage = part.stages[index] if index < len(part.stages) else "DefaultDispatch"
             origin = Origin(part.name, part.trait if index else "", f"output{index}" if index else "")
-            manifests.append(Manifest(ref_of(body), copy.deepcopy(body), origin, stage, workload=not index))
+            manifests.append(Manifest(ref_of(body), body, origin, stage, workload=not index))
         components.append(
             RenderedComponent(
                 part.name, part.type, tuple(manifests), part.depends_on, f"{part.name}-v1", "hash", part.waits_for
@@ -152,6 +153,7 @@ class Stage:
     weather: str = "fair"
     app: AppKey = SHOP
     progress: list[Any] = field(default_factory=list)
+    on_open: Any = lambda _: None
     _workers: Any = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -195,7 +197,11 @@ class Stage:
         return [entry["manager"] for entry in live["metadata"]["managedFields"] if not entry.get("subresource")]
 
     # the use cases
-    async def desired(self, made: Rendered, given: policies.Policies, clusters: Sequence[str] = ()) -> tuple[Desired, ...]:
+    async def desired(
+        self, parts: Sequence[Part], given: policies.Policies, clusters: Sequence[str] = ()
+    ) -> tuple[Desired, ...]:
+        made = rendered(*parts, app=self.app)
+        places = {part.name: part.clusters for part in parts}
         out: list[Desired] = []
         for cluster in clusters or self.clusters:
             try:
@@ -203,7 +209,7 @@ class Stage:
             except Exception:  # an unreachable cluster: the facts of last time
                 facts = ports_facts(self.fleet, cluster)
             out += desired.desired(made, facts, self.installation, given)
-        return tuple(out)
+        return tuple([one for one in out if one.subject.cluster in (places[one.subject.component] or self.clusters)])
 
     async def planned(
         self,
@@ -214,8 +220,8 @@ class Stage:
         request: str = "apply",
         trusted: bool = True,
     ) -> tuple[Plan, tuple[Desired, ...], Known]:
-        made, read = rendered(*parts, app=self.app), policies.read(given)
-        wanted = await self.desired(made, read, clusters) if parts else ()
+        read = policies.read(given)
+        wanted = await self.desired(parts, read, clusters) if parts else ()
         inventory = self.journal.inventory(self.app)
         known = await look.look(self.fleet, self.installation, self.app, wanted, inventory)
         newest = self.journal.newest(self.app)
@@ -230,10 +236,21 @@ class Stage:
 
     async def deliver(self, *parts: Part, wait: str = "ready", how: Any = None, **options: Any) -> Ended:
         lease = self._claimed()
+        newest = self.journal.newest(self.app)
         made, wanted, known = await self.planned(*parts, **options)
+        if newest is not None and newest.outcome == "running":
+            known = None
         if (refusal := plan.blocked(made)) is not None:
             self.journal.release(lease)
             raise refusal
+        opened = self.open(parts, made, wanted, **options)
+        work = self._work(opened, parts, wanted, known=known, **options)
+        work = replace(work, **how) if how else work
+        ended = await release.carry_out(self.fleet, self.journal, work, lease, self.hooks(wait))
+        self.journal.release(lease)
+        return ended
+
+    def open(self, parts: Sequence[Part], made: Plan, wanted: Sequence[Desired], **options: Any) -> Release:
         request = ports.ReleaseRequest(
             self.app,
             {},
@@ -247,11 +264,8 @@ class Stage:
             options={"parts": parts, "options": options},
         )
         opened, _ = self.journal.open_release(request)
-        work = self._work(opened, parts, wanted, known=known, **options)
-        work = replace(work, **how) if how else work
-        ended = await release.carry_out(self.fleet, self.journal, work, lease, self.hooks(wait))
-        self.journal.release(lease)
-        return ended
+        self.on_open(wanted)
+        return opened
 
     async def delete(self, *parts: Part, **options: Any) -> Ended:
         """parts: what stood there last, for the order in which it goes."""
@@ -269,8 +283,7 @@ class Stage:
         kept = self.journal.state.requests[self.app, newest.number].options
         parts, options = kept["parts"], kept["options"]
         read = policies.read(options.get("given", ()))
-        made = rendered(*parts, app=self.app)
-        wanted = await self.desired(made, read, options.get("clusters", ())) if parts else ()
+        wanted = await self.desired(parts, read, options.get("clusters", ())) if parts else ()
         work = self._work(newest, parts, wanted, known=None, **options)
         ended = await release.carry_out(self.fleet, self.journal, work, lease, self.hooks())
         self.journal.release(lease)
@@ -309,6 +322,7 @@ class Stage:
             depends_on={part.name: part.depends_on for part in parts},
             waits_for={part.name: part.waits_for for part in parts},
             known=known,
+            settled=known is not None,
             trusted=options.get("trusted", True),
         )
 
