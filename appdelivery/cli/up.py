@@ -12,6 +12,7 @@ from appdelivery.platform import delivering, documents, local, rendering
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from appdelivery.delivery.saved import Saved
     from appdelivery.platform.planning import Planned
 
 EXAMPLE = "appctl up app.yaml --set web.image=example/web:2"
@@ -30,9 +31,9 @@ def add(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    saved = _saved(args)
-    if saved is not None:
-        return opening.working(args, lambda p: _exact(p, saved, args))
+    plan_file = _saved(args)
+    if plan_file is not None:
+        return opening.working(args, lambda p: _exact(p, plan_file, args))
     work = rendering.load(asking.request(args), asking.definitions(args))
     failures.problems(work.loaded.warnings)
     return opening.working(args, lambda p: _up(p, work, args))
@@ -46,18 +47,21 @@ async def _up(p: local.Platform, work: rendering.Work, args: Namespace) -> int:
     return max(codes)
 
 
-def _saved(args: Namespace) -> tuple[str, bytes] | None:
-    """A saved plan is a JSON file that says so itself."""
+def _saved(args: Namespace) -> Saved | None:
+    """A saved plan is a JSON file that says so itself; a damaged one is refused before anything is opened."""
     paths = [*args.files, *args.file]
     if len(paths) != 1 or not paths[0].endswith(".json"):
         return None
     data = documents.read(documents.Request(tuple(paths)))[paths[0]]
-    return (paths[0], data) if b'"format"' in data else None
+    if b'"format"' not in data:
+        return None
+    from appdelivery.delivery import saved
+
+    return saved.read(data, paths[0])
 
 
-async def _exact(p: local.Platform, saved: tuple[str, bytes], args: Namespace) -> int:
-    path, data = saved
-    return await carry_out(p, await delivering.planned_from(p, data, path), args, exact=True)
+async def _exact(p: local.Platform, plan_file: Saved, args: Namespace) -> int:
+    return await carry_out(p, await delivering.planned_from(p, plan_file), args, exact=True)
 
 
 async def carry_out(p: local.Platform, planned: Planned, args: Namespace, *, exact: bool = False) -> int:

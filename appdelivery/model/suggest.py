@@ -16,7 +16,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = list(known)
     folded = {name.lower(): name for name in names}
     wanted = word[:200].lower()
-    if found := difflib.get_close_matches(wanted, folded, n=1, cutoff=0.6):
+    if found := difflib.get_close_matches(wanted, folded, n=1, cutoff=0.54):
         return folded[found[0]]
     parts = [
         name for name in folded if min(len(name), len(wanted)) > 2 and (wanted.startswith(name) or name.startswith(wanted))

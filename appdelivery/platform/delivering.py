@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from appdelivery.delivery.desired import Desired
+    from appdelivery.delivery.saved import Saved
     from appdelivery.delivery.work import Ended
     from appdelivery.model.change import Plan
     from appdelivery.model.history import Lease, Release
@@ -222,6 +223,7 @@ async def save(p: Platform, planned: Planned, path: str) -> None:
         revision=planned.rendered.key,
         now=identity.clock(),
         document=planned.document,
+        consent=planned.consent,
     )
     await p.in_thread(partial(_write, path, text))
 
@@ -236,19 +238,18 @@ def _write(path: str, text: str) -> None:
         raise errors.SourceError(f"save the plan to {path}: {error.strerror}") from error
 
 
-async def planned_from(p: Platform, data: bytes, path: str) -> Planned:
+async def planned_from(p: Platform, read: Saved) -> Planned:
     """A saved plan against the world as it is now; Conflict with what moved when anything did."""
     from appdelivery.catalog.catalog import Catalog
     from appdelivery.model import reading
     from appdelivery.platform import documents
 
-    read = saved.read(data, path)
     saved.check(read, installation=p.journal.installation(), now=identity.clock())
-    app = reading.application(read.document, path, 0)
+    app = reading.application(read.document, "the plan file", 0)
     target = await planning.reach(p, app.key)
     catalog: Catalog = rendering.open_catalog()
     work = rendering.Work(documents.Loaded((app,), {}, ()), catalog)
-    fresh = await planning.of_application(p, work, app, target, planning.Ask())
+    fresh = await planning.of_application(p, work, app, target, planning.Ask(read.consent))
     saved.compare(read, fresh.plan)
     return replace(fresh, plan=read.plan)
 

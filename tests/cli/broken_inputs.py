@@ -243,8 +243,8 @@ PROPERTIES = [
     one("replicas beside hpa", web("image: x, replicas: 3", "      traits: [{type: hpa}]\n"), "owned by", "hpa"),
     one(
         "two traits that set one field",
-        traits("        - {type: labels, properties: {a: b}}\n        - {type: labels, properties: {a: c}}\n"),
-        "labels",
+        traits("        - {type: resource, properties: {cpu: 1}}\n        - {type: resource, properties: {cpu: 2}}\n"),
+        "both set",
     ),
     one("a container nobody has", traits("        - {type: env, properties: {containerName: wen, env: {A: b}}}\n"), "wen"),
     one("an expression over an unknown component", web('image: "${{ components.dd.name }}"'), "dd"),
