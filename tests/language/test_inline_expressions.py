@@ -142,3 +142,21 @@ def test_a_condition_is_read_in_both_spellings(text, expected):
 def test_a_wrong_condition_is_refused(text):
     with pytest.raises(errors.SpecError):
         inline.condition(text, STEPS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${% if true %}" * 2000 + "${% endif %}" * 2000,
+        "${{ " + "(" * 60 + "1" + ")" * 60 + " }}",
+        "${{ " + "not " * 900 + "1 }}",
+        "${{ 1 }}" * 6000,
+        "${{ range(100000000) }}",
+        "${{ 'a' * 100 }}",
+        "${{ '" + "x" * 5000 + "' }}",
+    ],
+)
+def test_a_hostile_expression_is_refused(text):
+    with pytest.raises(errors.SpecError) as wrong:
+        inline.compile(text, NAMES).value(VALUES)
+    assert wrong.value.problems[0].code in ("expression.limit", "expression.forbidden", "render.limit")
