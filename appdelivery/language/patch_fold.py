@@ -29,12 +29,17 @@ def _folded(first: Any, second: Any, path: tuple[str, ...]) -> Any:
         names = patch_keys.of_list(path[-1], first, second)
         if path[-1] in patch_keys.SETS:
             return first + [item for item in second if item not in first]
-        if names and all(patch_keys.identity(item, names) is not None for item in (*first, *second)):
+        if names and _told_apart(first, names) and _told_apart(second, names):
             return _folded_list(first, second, names, path)
     if not patch_writes.same(first, second):
         said = f"({patch_writes.shown(first)} and {patch_writes.shown(second)})"
         raise Stop("render.duplicate", lambda text: f"different {text} {said}")
     return first
+
+
+def _told_apart(items: list[Any], names: tuple[str, ...]) -> bool:
+    """Every item has its key and no two have the same; else the list is one value, equal or different as a whole."""
+    return len(patch_keys.positions(items, names)) == len(items)
 
 
 def _folded_map(first: dict[str, Any], second: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:

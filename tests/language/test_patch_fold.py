@@ -74,6 +74,12 @@ def test_sets_are_united():
     assert patch.fold(first, second) == {"metadata": {"finalizers": ["a", "b", "c"]}}
 
 
+def test_lists_that_hold_a_key_twice_are_compared_whole():
+    twice = service(env=[{"name": "A"}, {"name": "A", "value": "1"}])
+    assert patch.fold(twice, copy.deepcopy(twice)) == twice
+    assert different(twice, service(env=[{"name": "A", "value": "1"}])).path == "spec.env"
+
+
 def test_null_is_absence():
     assert patch.fold({"a": None, "b": 1}, {"a": 1, "b": None}) == {"a": 1, "b": 1}
 
