@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import laboratory  # noqa: E402
+import laboratory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

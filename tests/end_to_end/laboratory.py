@@ -15,7 +15,7 @@ import yaml
 from support import ROOT
 
 sys.path.insert(0, f"{ROOT}/tests/cli")
-import running  # noqa: E402 - beside the tests of the command line
+import running
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 

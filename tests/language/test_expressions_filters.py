@@ -137,7 +137,7 @@ def test_every_filter_gives_what_its_row_says(expression, expected):
         ("1 | round(99)", "render.limit", "'round' takes an integer from -15 to 15, not 99"),
         ("range(1, 2, 0)", "render.type", "'range' needs a step other than 0"),
         ("[[1]] | join", "render.text", "a list inside text; use tojson"),
-        ("'a' | upcase", "expression.function", "unknown filter 'upcase'"),
+        ("'a' | upcase", "expression.function", "unknown filter 'upcase', did you mean 'upper'?"),
         ("'a' | uper", "expression.function", "unknown filter 'uper', did you mean 'upper'?"),
         ("now()", "expression.function", "unknown function 'now'"),
         ("1 is odd", "expression.function", "unknown test 'odd'"),
