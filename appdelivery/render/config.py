@@ -68,16 +68,16 @@ def _content(body: dict[str, Any]) -> list[Any]:
 def uses(pod: dict[str, Any]) -> set[tuple[str, str]]:
     """(kind, name) of every ConfigMap and Secret that a pod spec names."""
     found: set[tuple[str, str]] = set()
-    for container in (*_maps(pod.get("containers")), *_maps(pod.get("initContainers"))):
-        for source in _maps(container.get("envFrom")):
+    for container in (*maps(pod.get("containers")), *maps(pod.get("initContainers"))):
+        for source in maps(container.get("envFrom")):
             _add(found, source.get("configMapRef"), source.get("secretRef"))
-        for variable in _maps(container.get("env")):
+        for variable in maps(container.get("env")):
             if type(value := variable.get("valueFrom")) is dict:
                 _add(found, value.get("configMapKeyRef"), value.get("secretKeyRef"))
-    for volume in _maps(pod.get("volumes")):
+    for volume in maps(pod.get("volumes")):
         _add(found, volume.get("configMap"), volume.get("secret"), "secretName")
         if type(projected := volume.get("projected")) is dict:
-            for source in _maps(projected.get("sources")):
+            for source in maps(projected.get("sources")):
                 _add(found, source.get("configMap"), source.get("secret"))
     return found
 
@@ -89,7 +89,8 @@ def _add(found: set[tuple[str, str]], config_map: Any, secret: Any, field: str =
         found.add(("Secret", name))
 
 
-def _maps(value: Any) -> Sequence[dict[str, Any]]:
+def maps(value: Any) -> Sequence[dict[str, Any]]:
+    """The maps of a list; nothing for anything else."""
     if value is None:
         return ()
     return [item for item in value if type(item) is dict] if type(value) is list else ()

@@ -52,7 +52,7 @@ def _of(manifest: Manifest, bodies: Named, components: frozenset[str]) -> Iterat
     elif manifest.ref.kind == "Service":
         yield from _named_ports(manifest, spec, bodies)
     elif manifest.ref.kind == "HorizontalPodAutoscaler":
-        target = spec.get("scaleTargetRef") or {}
+        target = _map(spec.get("scaleTargetRef"))
         kind, name = target.get("kind"), target.get("name")
         if kind in TARGETS and name in components and (kind, name) not in bodies:
             yield f"{manifest.ref} scales {kind} {name}, which the application does not make", ""
@@ -66,10 +66,10 @@ def _of(manifest: Manifest, bodies: Named, components: frozenset[str]) -> Iterat
 def _routes(
     manifest: Manifest, spec: dict[str, Any], bodies: Named, components: frozenset[str]
 ) -> Iterator[tuple[str, str]]:
-    for rule in spec.get("rules") or ():
-        for path in ((rule or {}).get("http") or {}).get("paths") or ():
-            service = ((path or {}).get("backend") or {}).get("service") or {}
-            name, port = service.get("name"), service.get("port") or {}
+    for rule in config.maps(spec.get("rules")):
+        for path in config.maps(_map(rule.get("http")).get("paths")):
+            service = _map(_map(path.get("backend")).get("service"))
+            name, port = service.get("name"), _map(service.get("port"))
             made = bodies.get(("Service", str(name)))
             if made is None:
                 own = [other for of, other in bodies if of == "Service"]
@@ -81,7 +81,7 @@ def _routes(
                         hint,
                     )
                 continue
-            served = [p for p in (made.get("spec") or {}).get("ports") or () if isinstance(p, dict)]
+            served = config.maps(_map(made.get("spec")).get("ports"))
             known = [p.get("port") for p in served] + [p.get("name") for p in served]
             wanted = port.get("number", port.get("name"))
             if wanted not in known:
@@ -95,9 +95,7 @@ def _routes(
 def _named_ports(manifest: Manifest, spec: dict[str, Any], bodies: Named) -> Iterator[tuple[str, str]]:
     """A target port by name must be a port of the pods that the Service selects."""
     selector = spec.get("selector")
-    wanted = [
-        p["targetPort"] for p in spec.get("ports") or () if isinstance(p, dict) and isinstance(p.get("targetPort"), str)
-    ]
+    wanted = [p["targetPort"] for p in config.maps(spec.get("ports")) if isinstance(p.get("targetPort"), str)]
     if not wanted or not isinstance(selector, dict):
         return
     known: list[str] = []
@@ -106,17 +104,15 @@ def _named_ports(manifest: Manifest, spec: dict[str, Any], bodies: Named) -> Ite
         pod, labels = _pod(body), _pod_labels(body)
         if isinstance(pod, dict) and selector.items() <= labels.items():
             selected = True
-            for container in pod.get("containers") or ():
-                known += [p["name"] for p in container.get("ports") or () if isinstance(p.get("name"), str)]
+            for container in config.maps(pod.get("containers")):
+                known += [p["name"] for p in config.maps(container.get("ports")) if isinstance(p.get("name"), str)]
     for name in wanted:
         if selected and name not in known:
             yield f"{manifest.ref} targets port '{name}', which no selected pod has", suggest.listed(known)
 
 
 def _template(body: dict[str, Any]) -> dict[str, Any]:
-    spec = body.get("spec")
-    template = spec.get("template") if isinstance(spec, dict) else None
-    return template if isinstance(template, dict) else {}
+    return _map(_map(body.get("spec")).get("template"))
 
 
 def _pod(body: dict[str, Any]) -> Any:
@@ -124,4 +120,9 @@ def _pod(body: dict[str, Any]) -> Any:
 
 
 def _pod_labels(body: dict[str, Any]) -> dict[str, Any]:
-    return (_template(body).get("metadata") or {}).get("labels") or {}
+    return _map(_map(_template(body).get("metadata")).get("labels"))
+
+
+def _map(value: Any) -> dict[str, Any]:
+    """Objects of k8s-objects are the user's: anything may stand where a map belongs."""
+    return value if isinstance(value, dict) else {}

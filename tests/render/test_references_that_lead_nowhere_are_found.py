@@ -69,3 +69,18 @@ def test_a_named_target_port_must_be_one_of_the_pods():
     (problem,) = found(objects % "y")
     assert "targets port 'htpp'" in problem.message
     assert found(objects % "z") == []
+
+
+SHAPES = [
+    "text",
+    "{rules: 5}",
+    "{rules: [5, {http: x}, {http: {paths: [x, {backend: 1}]}}]}",
+    "{template: {spec: {containers: [5]}}}",
+]
+
+
+@pytest.mark.parametrize("spec", SHAPES)
+@pytest.mark.parametrize("kind", ["Ingress", "Service", "HorizontalPodAutoscaler", "Deployment"])
+def test_objects_of_any_shape_are_looked_at_without_falling(kind, spec):
+    objects = f"[{{apiVersion: v1, kind: {kind}, spec: {spec}}}]"
+    assert found("- {name: a, type: k8s-objects, properties: {objects: OBJECTS}}".replace("OBJECTS", objects)) == []
