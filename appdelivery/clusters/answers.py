@@ -103,7 +103,7 @@ def _absent(message: str, text: str, answer: dict[str, Any]) -> errors.ClusterEr
         return errors.NotServed(message, hint="the cluster does not serve this kind at this version")
     if details.get("kind") == "namespaces":
         hint = f"namespace {details['name']} does not exist: create it, or let --create-namespace do it"
-        return errors.Missing(message, code="cluster.namespace", hint=hint)
+        return errors.Missing(message, code="cluster.missing-namespace", hint=hint)
     return errors.Missing(message)
 
 

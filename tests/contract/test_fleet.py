@@ -151,7 +151,7 @@ async def test_a_missing_namespace_is_told_from_a_missing_object(lab: Lab) -> No
     body["metadata"]["namespace"] = "nowhere-at-all"
     with pytest.raises(errors.Missing) as caught:
         await lab.apply(body)
-    assert caught.value.code == "cluster.namespace"
+    assert caught.value.code == "cluster.missing-namespace"
     assert "nowhere-at-all" in caught.value.message
 
 
