@@ -62,7 +62,11 @@ class Store:
         self._tried = 0  # size of the WAL when a reader last kept it from being emptied
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._readers = engine if self.sqlite else engine.execution_options(**options)
-        self._writers = engine.execution_options(appctl_write=True) if self.sqlite else engine
+        self._writers: sa.Engine
+        if self.sqlite:
+            self._writers = engine.execution_options(appctl_write=True)
+        else:
+            self._writers = engine if writable else self._readers
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """One transaction that sees one moment."""
