@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from appdelivery.errors import SpecError
-from appdelivery.language import inline
 from appdelivery.model import suggest
 from appdelivery.model.manifest import Reference
 from appdelivery.model.problem import Problem
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from appdelivery.language.inline import Inline
     from appdelivery.model.application import Output
     from appdelivery.model.problem import Path
     from appdelivery.render.facts import Facts
@@ -35,7 +35,7 @@ class Leaf:
 
     __slots__ = ("compiled", "components", "inputs", "path", "paths", "text")
 
-    def __init__(self, path: Path, text: str, paths: tuple[Path, ...], compiled: inline.Inline | None) -> None:
+    def __init__(self, path: Path, text: str, paths: tuple[Path, ...], compiled: Inline | None) -> None:
         self.path = path
         self.text = text
         self.paths = paths
@@ -124,15 +124,43 @@ def _expressions(part: Part) -> list[tuple[Path, str]]:
     """Leaves with expressions that are ours to resolve."""
     if b"${" not in part.written:
         return []
-    return [(path, text) for path, text in inline.find(part.properties) if not _deferred(part, path)]
+    found: list[tuple[Path, str]] = []
+    _walk(part.properties, (), found)
+    return [(path, text) for path, text in found if not _deferred(part, path)]
+
+
+def _walk(tree: Any, path: Path, found: list[tuple[Path, str]]) -> None:
+    kind = type(tree)
+    if kind is str:
+        # Plain paths need no compiler, and so none is loaded for them.
+        if "${" in tree and (_plain(tree) or _compiler().find(tree)):
+            found.append((path, tree))
+    elif kind is dict:
+        for key, value in tree.items():
+            _walk(value, (*path, key), found)
+    elif kind is list:
+        for index, value in enumerate(tree):
+            _walk(value, (*path, index), found)
+
+
+def _compiler() -> Any:
+    from appdelivery.language import inline
+
+    return inline
 
 
 def _deferred(part: Part, path: Path) -> bool:
     """Whether the schema says that an action evaluates the text later."""
     schema: Any = part.definition.parameters
     for step in path:
-        schema = inline.item_schema(schema) if isinstance(step, int) else inline.member_schema(schema, step)
-    return isinstance(schema, dict) and "x-deferred" in schema
+        inner = schema.get("items") if isinstance(step, int) else schema.get("properties", {}).get(step)
+        if type(inner) is not dict:  # in a branch, or a map of any names
+            member, item = _compiler().member_schema, _compiler().item_schema
+            inner = item(schema) if isinstance(step, int) else member(schema, step)
+            if type(inner) is not dict:
+                return False
+        schema = inner
+    return "x-deferred" in schema
 
 
 def _input_text(name: str) -> str:
@@ -147,7 +175,7 @@ def _leaf(path: Path, text: str, names: dict[str, Any]) -> Leaf:
     known = len(plain) > 1 and plain[0] in names and plain[1] in names[str(plain[0])]
     if known and (plain[0] != "components" or len(plain) == 2 or plain[2] in MEMBERS):
         return Leaf(path, text, (plain,), None)
-    compiled = inline.compile(text, names)
+    compiled = _compiler().compile(text, names)
     return Leaf(path, text, compiled.paths, compiled)
 
 
@@ -329,13 +357,17 @@ def written(target: Work, output: Output, facts: Facts) -> Any:
     live = (facts.context.live or {})[target.component.name]
     names = {"output": None, "outputs": None, "context": None, "parameters": None}
     try:
-        value = inline.condition(output.value_from, names).value(
-            {
-                "output": live.get("output"),
-                "outputs": live.get("outputs") or {},
-                "context": target.context,
-                "parameters": target.parts[0].parameters,
-            }
+        value = (
+            _compiler()
+            .condition(output.value_from, names)
+            .value(
+                {
+                    "output": live.get("output"),
+                    "outputs": live.get("outputs") or {},
+                    "context": target.context,
+                    "parameters": target.parts[0].parameters,
+                }
+            )
         )
     except SpecError as error:
         raise _of_output(target, output, error) from error

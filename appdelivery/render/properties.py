@@ -6,7 +6,7 @@ Leaves that hold an expression are valid to the schema until they are resolved; 
 from __future__ import annotations
 
 from appdelivery.errors import Bug, SpecError
-from appdelivery.language import inline, schema, secrets
+from appdelivery.language import schema, secrets
 from appdelivery.model.problem import Problem, dotted
 from appdelivery.model.record import changed
 from appdelivery.render import places, work
@@ -33,6 +33,8 @@ def fill(of: Work, facts: Facts) -> None:
         if b"$" in part.written and not problems and any(kind in part.written for kind in NAMED):
             problems += _secrets(of, part, facts)
         if b"$${" in part.written:
+            from appdelivery.language import inline
+
             part.parameters = inline.unescape(part.parameters)
         if part.waiting:
             part.parameters = places.replaced(part.parameters, part.waiting)
