@@ -51,7 +51,13 @@ def compare(
     for _ in range(warm):
         ours()
         theirs()
-    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    return of_pairs(name, [(ours(), theirs()) for _ in range(rounds)], must=must, aim=aim, note=note)
+
+
+def of_pairs(
+    name: str, pairs: Sequence[tuple[float, float]], *, must: float | None = None, aim: float | None = None, note: str = ""
+) -> Ratio:
+    """The ratio of the medians of (ours, theirs), each pair measured one directly after the other."""
     ratios = sorted(a / b for a, b in pairs)
     ratio = statistics.median(a for a, _ in pairs) / statistics.median(b for _, b in pairs)
     return Ratio(name, ratio, ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4], must, aim, note)
@@ -69,6 +75,11 @@ def best_of(times: int, make: Callable[[], Ratio]) -> Ratio:
 
 def process(words: Sequence[str], *, env: dict[str, str] | None = None, cpu: bool = False) -> float:
     """Wall seconds (or CPU seconds) of one whole process; it must succeed."""
+    return measured(words, env=env)[1 if cpu else 0]
+
+
+def measured(words: Sequence[str], *, env: dict[str, str] | None = None) -> tuple[float, float]:
+    """Wall and CPU seconds of one whole process; it must succeed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env, check=False)
@@ -76,7 +87,7 @@ def process(words: Sequence[str], *, env: dict[str, str] | None = None, cpu: boo
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(words[:4])} ... ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime if cpu else wall
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def peak_memory(words: Sequence[str], env: dict[str, str]) -> int:
