@@ -77,9 +77,13 @@ class Writer:
         return self.place(ast.Compare(left, [operator], [right]))
 
     def is_null(self, value: Any) -> Any:
+        if type(value) is ast.Constant:  # Python warns of `1 is None`
+            return self.constant(value.value is None)
         return self.compare(value, ast.Is(), self.constant(None))
 
     def is_given(self, value: Any) -> Any:
+        if type(value) is ast.Constant:
+            return self.constant(value.value is not None)
         return self.compare(value, ast.IsNot(), self.constant(None))
 
     def keep(self, variable: str, value: Any) -> Any:
