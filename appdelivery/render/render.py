@@ -10,7 +10,7 @@ from appdelivery.errors import SpecError
 from appdelivery.model.manifest import AppliedTrait, Manifest, Origin, Rendered, RenderedComponent
 from appdelivery.model.problem import Problem
 from appdelivery.model.refs import Ref
-from appdelivery.render import bounds, component, config, dataflow, facts, fold, hashing, properties, traits, work
+from appdelivery.render import bounds, component, config, dataflow, facts, fold, hashing, properties, traits, values, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _ready(of: Work, digest: str, known: Facts) -> None:
 
 def _make(of: Work, works: dict[str, Work], known: Facts) -> None:
     if of.late:
-        dataflow.settle(of, works, known)
+        values.settle(of, works, known)
         _ready(of, hashing.resolved(of, known), known)
     try:
         component.make(of, known)
@@ -76,7 +76,7 @@ def _make(of: Work, works: dict[str, Work], known: Facts) -> None:
             raise
         # A placeholder stands where the definition needs, say, a number: then nothing can be shown yet.
         of.objects = []
-        of.warnings.append(dataflow.not_yet(of, error, known))
+        of.warnings.append(values.not_yet(of, error, known))
 
 
 def _each(works: Sequence[Work], step: Callable[[Work], None]) -> None:
