@@ -159,7 +159,7 @@ class ReleaseRequest:
 # The facts one `record` may hold; all of a call commit together.
 @dataclass(frozen=True, slots=True)
 class ObjectIntended:
-    """The row before the first apply.  An existing row keeps what it knows and gets the new `wanted`, component, gc."""
+    """The row before the first apply.  An existing row keeps what it knows and gets the new `wanted`, component, gc, wait."""
 
     row: Managed
 

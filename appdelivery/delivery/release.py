@@ -139,6 +139,7 @@ def _intents(run: Run) -> list[Fact]:
                 fence=run.fence,
                 gc=item.gc,
                 propagation=item.propagation,
+                wait=run.hooks.wait_class(item.subject.ref, item.body),
             )
         )
         for item in run.work.desired

@@ -84,6 +84,7 @@ class Managed:
     yielded: tuple[tuple[str, str, str], ...] = ()  # (field path, manager, our value as JSON)
     gc: str = "onAppUpdate"  # onAppUpdate, onAppDelete, never
     propagation: str = ""  # '' = by kind, orphan, cascading
+    wait: str = "required"  # required, optional, none: whether the application is as healthy as this object
     health: str = "unknown"
     health_reason: str = ""
     health_since: datetime | None = None

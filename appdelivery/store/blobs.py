@@ -22,7 +22,7 @@ from appdelivery.store import installation, trees
 from appdelivery.store.tables.blobs import blob
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from appdelivery.store.open import Store
@@ -40,21 +40,33 @@ _touch = (
 )
 
 
-def put(connection: sa.Connection, store: Store, given: Sequence[Any], now: datetime, *, seal: bool = False) -> list[str]:
-    """The digests of the trees, in order.  seal: also trees without secret values, since they hold some in clear."""
-    bodies = [_body(tree, store, connection, seal=seal) for tree in given]
-    missing = {digest: (text, sealed) for digest, text, sealed in bodies}
-    old = []
-    for row in _rows(connection, _known, list(missing)):
-        del missing[row.digest]
-        if now - row.used_at > FRESH:
-            old.append(row.digest)
-    if old:
-        connection.execute(_touch, {"digests": old, "now": now})
-    if missing:
-        rows = [_row(connection, store, digest, made=made, now=now) for digest, made in sorted(missing.items())]
-        connection.execute(_insert(connection), rows)
-    return [digest for digest, _, _ in bodies]
+class Batch:
+    """Bodies to be kept by one transaction: two statements, however many there are."""
+
+    def __init__(self, connection: sa.Connection, store: Store, now: datetime) -> None:
+        self._connection, self._store, self._now = connection, store, now
+        self._bodies: dict[str, tuple[bytes, bool]] = {}
+        self.sealed = False  # whether one of them holds a secret value
+
+    def add(self, tree: Any, *, seal: bool = False) -> str:
+        """The digest.  seal: also a tree without secret values, since it holds some in clear."""
+        digest, text, sealed = _body(tree, self._store, self._connection, seal=seal)
+        self._bodies[digest] = (text, sealed)
+        self.sealed = self.sealed or sealed
+        return digest
+
+    def write(self) -> None:
+        missing = dict(self._bodies)
+        old = []
+        for row in _rows(self._connection, _known, list(missing)):
+            del missing[row.digest]
+            if self._now - row.used_at > FRESH:
+                old.append(row.digest)
+        if old:
+            self._connection.execute(_touch, {"digests": old, "now": self._now})
+        if missing:
+            made = [_row(self._connection, self._store, d, made=body, now=self._now) for d, body in sorted(missing.items())]
+            self._connection.execute(_insert(self._connection), made)
 
 
 def get(connection: sa.Connection, store: Store, digests: Iterable[str]) -> Mapping[str, Any]:

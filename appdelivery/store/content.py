@@ -15,60 +15,65 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from appdelivery.delivery.ports import ReleaseRequest
-    from appdelivery.store.open import Store
 
 LANGUAGE = 1  # of expressions and definitions, part of the revision key (language.md section 17)
 
 _known = sa.select(component_revision).where(component_revision.c.app == sa.bindparam("app_id"))
-_objects = sa.select(rendered.c.objects).where(
-    rendered.c.app == sa.bindparam("app_id"),
-    rendered.c.revision == sa.bindparam("nr"),
-    rendered.c.context == sa.bindparam("with_context"),
+_new_revision, _new_use, _new_rendered = sa.insert(revision), sa.insert(definition_use), sa.insert(rendered)
+_new_component = sa.insert(component_revision)
+_rendered_again = (
+    sa.update(rendered)
+    .where(
+        rendered.c.app == sa.bindparam("app_id"),
+        rendered.c.revision == sa.bindparam("nr"),
+        rendered.c.context == sa.bindparam("with_context"),
+    )
+    .values(objects=sa.bindparam("new_objects"), count=sa.bindparam("new_count"), created_at=sa.bindparam("new_created_at"))
 )
 
 
 def add_revision(
-    connection: sa.Connection, store: Store, request: ReleaseRequest, app: Any, now: datetime, *, seal: bool
+    connection: sa.Connection, request: ReleaseRequest, app: Any, now: datetime, *, bodies: blobs.Batch
 ) -> None:
     number = app.last_revision + 1
     made = request.rendered
     uses = [{"kind": kind, "name": name, "hash": digest} for kind, name, digest in made.definitions]
-    (document,) = blobs.put(connection, store, [request.document], now, seal=seal)
-    (definitions,) = blobs.put(connection, store, [uses], now)
     row = {
-        "app": app.id, "number": number, "key": made.key, "document": document, "definitions": definitions,
-        "context": request.context, "language": LANGUAGE, "created_at": now,
+        "app": app.id, "number": number, "key": made.key, "definitions": bodies.add(uses), "context": request.context,
+        # Whoever plants a secret value in an object has it in the document too, under a name we do not know.
+        "document": bodies.add(request.document, seal=bodies.sealed), "language": LANGUAGE, "created_at": now,
         "created_by": events.actor_tree(request.actor),
     }  # fmt: skip
-    connection.execute(sa.insert(revision), row)
+    connection.execute(_new_revision, row)
     if uses:
-        connection.execute(sa.insert(definition_use), [{"app": app.id, "revision": number} | use for use in uses])
+        connection.execute(_new_use, [{"app": app.id, "revision": number} | use for use in uses])
     _add_components(connection, request, app.id, number)
 
 
 def add_rendered(
-    connection: sa.Connection, store: Store, request: ReleaseRequest, *, app: int, number: int, now: datetime
+    connection: sa.Connection, request: ReleaseRequest, objects: str, now: datetime, *, app: int, number: int
 ) -> None:
     """The objects of a revision under the context values they were rendered with."""
-    bodies = blobs.put(connection, store, [body for _, _, _, body in request.desired], now)
+    key = {"app_id": app, "nr": number, "with_context": canonical.digest(request.context)}
+    change = {"objects": objects, "count": len(request.desired), "created_at": now}
+    if not connection.execute(_rendered_again, key | {f"new_{name}": value for name, value in change.items()}).rowcount:
+        row = {"app": app, "revision": number, "context": key["with_context"]}
+        connection.execute(_new_rendered, row | change)
+
+
+def add_objects(request: ReleaseRequest, bodies: blobs.Batch) -> str:
+    """The manifests and their list."""
     listed = [
-        {"component": component, "ref": plans.ref_tree(ref_of(body)), "origin": origin, "digest": digest, "blob": blob}
-        for (digest, component, origin, body), blob in zip(request.desired, bodies, strict=True)
+        {
+            "component": component,
+            "ref": plans.ref_tree(ref_of(body)),
+            "origin": origin,
+            "digest": digest,
+            "blob": bodies.add(body),
+        }
+        for digest, component, origin, body in request.desired
     ]
-    (objects,) = blobs.put(connection, store, [listed], now)
-    context = canonical.digest(request.context)
-    key = {"app_id": app, "nr": number, "with_context": context}
-    before = connection.execute(_objects, key).scalar()
-    if before is None:
-        row = {
-            "app": app, "revision": number, "context": context, "objects": objects, "count": len(listed),
-            "created_at": now,
-        }  # fmt: skip
-        connection.execute(sa.insert(rendered), row)
-    else:
-        this = (rendered.c.app == app, rendered.c.revision == number, rendered.c.context == context)
-        change = {"objects": objects, "count": len(listed), "created_at": now}
-        connection.execute(sa.update(rendered).where(*this).values(change))
+    return bodies.add(listed)
 
 
 def next_component(rows: list[Any], component: str, digest: str) -> tuple[int, bool]:
@@ -93,4 +98,4 @@ def _add_components(connection: sa.Connection, request: ReleaseRequest, app: int
             row = {"app": app, "component": part.name, "number": counted, "hash": part.hash, "revision": number}
             new.append(row)
     if new:
-        connection.execute(sa.insert(component_revision), new)
+        connection.execute(_new_component, new)

@@ -40,11 +40,18 @@ _app = (
     .where(application.c.namespace == sa.bindparam("namespace"), application.c.name == sa.bindparam("name"))
     .with_for_update()
 )
-_older = sa.select(release.c.id, release.c.number).where(
-    release.c.app == sa.bindparam("app_id"),
-    release.c.number < sa.bindparam("newest"),
-    release.c.outcome.in_(OPEN),
+_running = sa.select(release.c.id, release.c.number, release.c.request).where(
+    release.c.app == sa.bindparam("app_id"), release.c.outcome.in_(OPEN)
 )
+_applied = (
+    sa.update(application).where(application.c.id == sa.bindparam("app_id")).values(applied_release=sa.bindparam("nr"))
+)
+_deleted = (
+    sa.update(application)
+    .where(application.c.id == sa.bindparam("app_id"), application.c.last_release == sa.bindparam("nr"))
+    .values(deleted_at=sa.bindparam("at"))
+)
+_unlabelled = sa.delete(application_label).where(application_label.c.app == sa.bindparam("app_id"))
 _ended = (
     sa.update(release)
     .where(release.c.app == sa.bindparam("app_id"), release.c.number == sa.bindparam("nr"), release.c.outcome.in_(OPEN))
@@ -115,10 +122,14 @@ def _record(connection: sa.Connection, store: Store, key: AppKey, app: Any, fact
     rows = _Rows(connection, key, app, now, facts)
     feed: list[dict[str, Any]] = []
     current = max((_release_of(fact) for fact in facts), default=0)
-    feed += _supersede(connection, key, app.id, current, now)
+    running = {row.number: row for row in connection.execute(_running, {"app_id": app.id})} if current else {}
+    feed += _supersede(
+        connection, key, app.id, [row for number, row in running.items() if number < current], by=current, now=now
+    )
     for fact in facts:
         if isinstance(fact, ports.ReleaseEnded):
-            _end(connection, app.id, fact, now)
+            if (row := running.get(fact.release)) is not None and fact.release >= current:
+                _end(connection, app.id, row, fact, now)
         elif isinstance(fact, ports.EventAdded):
             event = fact.event
             feed.append(events.row(event.kind, event.at, event.subject, event.actor, event.data, app=app.id))
@@ -139,7 +150,7 @@ class _Rows:
         self._clusters = clusters.ids(connection, sorted({cluster for cluster, _ in identities}), now)
         keys = list(dict.fromkeys([self._key(identity) for identity in identities]))
         self._known = inventory.load(connection, row.id, keys)
-        self._stored = frozenset(self._known)
+        self._stored = dict(self._known)
         self._changed: dict[tuple[Any, ...], None] = {}
 
     def take(self, fact: ports.Fact) -> None:
@@ -161,7 +172,7 @@ class _Rows:
         inventory.save(
             self._connection,
             [self._known[key] for key in keys if key not in self._stored],
-            [self._known[key] for key in keys if key in self._stored],
+            [(self._stored[key], self._known[key]) for key in keys if key in self._stored],
         )
 
     def _key(self, identity: ports.Identity) -> tuple[Any, ...]:
@@ -175,7 +186,7 @@ class _Rows:
             self._put(key, inventory.columns(self._id, key[0], new, new.state, self._now))
             return
         back = {"state": "present" if old["uid"] else "intended"} if old["state"] == "deleting" else {}
-        self._change(new.identity, wanted=new.wanted, component=new.component, gc=new.gc, **back)
+        self._change(new.identity, wanted=new.wanted, component=new.component, gc=new.gc, wait=new.wait, **back)
 
     def _apply(self, fact: ports.ObjectApplied) -> None:
         key = self._key(fact.row.identity)
@@ -241,32 +252,30 @@ def _release_of(fact: ports.Fact) -> int:
     return 0
 
 
-def _supersede(connection: sa.Connection, key: AppKey, app: int, current: int, now: datetime) -> list[dict[str, Any]]:
-    if not current:
-        return []
+def _supersede(
+    connection: sa.Connection, key: AppKey, app: int, older: Sequence[Any], *, by: int, now: datetime
+) -> list[dict[str, Any]]:
     made = []
-    for row in connection.execute(_older, {"app_id": app, "newest": current}).all():
-        words = f"release {current} took its place"
+    for row in older:
+        words = f"release {by} took its place"
         change = {"app_id": app, "nr": row.number, "how": "superseded", "words": words, "sums": {}, "at": now}
         connection.execute(_ended, change)
-        data = {"release": row.number, "outcome": "superseded", "by": current}
+        data = {"release": row.number, "outcome": "superseded", "by": by}
         made.append(events.row("release.ended", now, str(key), SYSTEM, data, app=app, release=row.id))
     return made
 
 
-def _end(connection: sa.Connection, app: int, fact: ports.ReleaseEnded, now: datetime) -> None:
+def _end(connection: sa.Connection, app: int, row: Any, fact: ports.ReleaseEnded, now: datetime) -> None:
     change = {
         "app_id": app, "nr": fact.release, "how": fact.outcome, "words": fact.message, "sums": dict(fact.counts), "at": now,
     }  # fmt: skip
-    if not connection.execute(_ended, change).rowcount or fact.outcome != "succeeded":
+    connection.execute(_ended, change)
+    if fact.outcome != "succeeded":
         return
-    this = sa.and_(release.c.app == app, release.c.number == fact.release)
-    if connection.execute(sa.select(release.c.request).where(this)).scalar() != "delete":
-        connection.execute(sa.update(application).where(application.c.id == app).values(applied_release=fact.release))
-        return
-    newest = sa.and_(application.c.id == app, application.c.last_release == fact.release)
-    if connection.execute(sa.update(application).where(newest).values(deleted_at=now)).rowcount:
-        connection.execute(sa.delete(application_label).where(application_label.c.app == app))
+    if row.request != "delete":
+        connection.execute(_applied, {"app_id": app, "nr": fact.release})
+    elif connection.execute(_deleted, {"app_id": app, "nr": fact.release, "at": now}).rowcount:
+        connection.execute(_unlabelled, {"app_id": app})
 
 
 def _work_item(connection: sa.Connection, app: AppKey) -> Any:

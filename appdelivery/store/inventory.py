@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 KEY = ("app", "cluster", "api_group", "kind", "namespace", "name")
 VALUES = tuple([column.name for column in inventory.c if column.name not in KEY])
-SOME = 60  # identities asked for by key; more are read with the application's whole inventory
+SOME = 60  # names asked for; with more the application's whole inventory is read
 
 _all = (
     sa.select(
@@ -37,15 +38,16 @@ _all = (
         inventory.c.namespace, inventory.c.name,
     )
 )  # fmt: skip
-_keyed = [inventory.c[name] for name in KEY]
 _of_app = sa.select(inventory).where(inventory.c.app == sa.bindparam("app"))
-_some = _of_app.where(sa.tuple_(*_keyed[1:]).in_(sa.bindparam("keys", expanding=True)))
+_some = _of_app.where(inventory.c.name.in_(sa.bindparam("names", expanding=True)))
 _insert = sa.insert(inventory)
-_update = (
-    sa.update(inventory)
-    .where(*[column == sa.bindparam(f"k_{column.name}") for column in _keyed])
-    .values({name: sa.bindparam(name) for name in VALUES})
-)
+
+
+@functools.lru_cache(maxsize=64)
+def _update(columns: tuple[str, ...]) -> Any:
+    """Most facts change a few columns of many rows: writing the others again would cost twice as much."""
+    this = [inventory.c[name] == sa.bindparam(f"k_{name}") for name in KEY]
+    return sa.update(inventory).where(*this).values({name: sa.bindparam(name) for name in columns})
 
 
 def rows(store: Store, app: AppKey | None = None, cluster_name: str | None = None) -> Sequence[Managed]:
@@ -64,19 +66,30 @@ def load(
     """Rows by (cluster id, group, kind, namespace, name), gone ones too."""
     if not keys:
         return {}
-    if len(keys) <= SOME:
-        found = connection.execute(_some, {"app": app, "keys": list(keys)})
+    names = sorted({key[4] for key in keys})
+    if len(names) <= SOME:
+        found = connection.execute(_some, {"app": app, "names": names})
     else:
         found = connection.execute(_of_app, {"app": app})
-    return {(r["cluster"], r["api_group"], r["kind"], r["namespace"], r["name"]): dict(r) for r in found.mappings()}
+    wanted = set(keys)
+    rows = {(r.cluster, r.api_group, r.kind, r.namespace, r.name): r for r in found}
+    return {key: dict(row._mapping) for key, row in rows.items() if key in wanted}
 
 
-def save(connection: sa.Connection, new: Sequence[dict[str, Any]], changed: Sequence[dict[str, Any]]) -> None:
+def save(
+    connection: sa.Connection, new: Sequence[dict[str, Any]], changed: Sequence[tuple[dict[str, Any], dict[str, Any]]]
+) -> None:
+    """changed: rows as they were and as they are."""
     if new:
         connection.execute(_insert, list(new))
-    if changed:
-        made = [{f"k_{name}": row[name] for name in KEY} | {name: row[name] for name in VALUES} for row in changed]
-        connection.execute(_update, made)
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for old, row in changed:
+        columns = tuple([name for name in VALUES if old[name] != row[name]])
+        made = {f"k_{name}": row[name] for name in KEY} | {name: row[name] for name in columns}
+        groups.setdefault(columns, []).append(made)
+    for columns, made_rows in groups.items():
+        if columns:
+            connection.execute(_update(columns), made_rows)
 
 
 def managed(row: Any) -> Managed:
@@ -103,6 +116,7 @@ def managed(row: Any) -> Managed:
         yielded=tuple([(path, manager, value) for path, manager, value in row.yielded or ()]),
         gc=row.gc,
         propagation=row.propagation or "",
+        wait=row.wait,
         health=row.health,
         health_reason=row.health_reason or "",
         health_since=row.health_since,
@@ -126,9 +140,9 @@ def columns(app: int, cluster_id: int, row: Managed, state: str, now: datetime) 
         "mode": row.mode,
         "state": state,
         "wanted": row.wanted,
-        "desired_digest": row.desired_digest,
-        "applied_digest": row.applied_digest,
-        "tree_digest": row.tree_digest,
+        "desired_digest": row.desired_digest or None,
+        "applied_digest": row.applied_digest or None,
+        "tree_digest": row.tree_digest or None,
         "digest_form": row.digest_form or None,
         "generation": row.generation or None,
         "resource_version": row.resource_version or None,
@@ -139,6 +153,7 @@ def columns(app: int, cluster_id: int, row: Managed, state: str, now: datetime) 
         "fence": row.fence,
         "gc": row.gc,
         "propagation": row.propagation or None,
+        "wait": row.wait,
         "own_digest": None,
         "seen_version": None,
         "seen_at": None,

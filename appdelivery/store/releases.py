@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from appdelivery import errors
-from appdelivery.model import canonical, secret
+from appdelivery.model import canonical
 from appdelivery.model.history import Release, Revision
 from appdelivery.store import blobs, content, engine, events, plans, summary
 from appdelivery.store.tables.applications import application, application_label, revision
@@ -45,6 +45,21 @@ _by_key = sa.select(revision).where(revision.c.app == sa.bindparam("app_id"), re
 _by_number = sa.select(revision).where(revision.c.app == sa.bindparam("app_id"), revision.c.number == sa.bindparam("nr"))
 
 
+_new_release, _new_plan = sa.insert(release), sa.insert(plan)
+_delivered = (
+    sa.update(application)
+    .where(application.c.id == sa.bindparam("app_id"))
+    .values(
+        last_release=sa.bindparam("nr"),
+        last_revision=sa.bindparam("rev"),
+        labels=sa.bindparam("tags"),
+        created_at=sa.bindparam("made"),
+        deleted_at=sa.bindparam("gone"),
+        updated_at=sa.bindparam("at"),
+    )
+)
+
+
 def newest(store: Store, app: AppKey) -> Release | None:
     def work(connection: sa.Connection) -> Release | None:
         row = connection.execute(_newest, {"namespace": app.namespace, "name": app.name}).first()
@@ -71,13 +86,16 @@ def _open(connection: sa.Connection, store: Store, request: ReleaseRequest) -> t
             code="release.moved",
             hint="make the plan again, then deliver it",
         )
-    # Whoever plants a secret value in an object has it in the document and the plan too, under names we do not know.
-    seal = any(s.ref is None for _, _, _, body in request.desired for s in secret.inside(body))
-    found = _revision(connection, store, request, app, now, seal=seal)
+    bodies = blobs.Batch(connection, store, now)
+    objects = content.add_objects(request, bodies) if request.request != "delete" else ""
+    found = _revision(connection, request, app, now, bodies=bodies)
+    if objects:
+        content.add_rendered(connection, request, objects, now, app=app.id, number=found.number)
     number = app.last_release + 1
     row = _release_row(store, request, number=number, revision_number=found.number, app=app.id, now=now)
-    connection.execute(sa.insert(release), row)
-    connection.execute(sa.insert(plan), _plan_row(connection, store, request, row, now, seal=seal))
+    connection.execute(_new_release, row)
+    connection.execute(_new_plan, _plan_row(request, row, now, bodies=bodies))
+    bodies.write()
     _update_application(connection, request, app, number=number, revision_number=found.number, now=now)
     opened = Release(
         row["id"], request.app, number, found.number, request.cause, request.actor, "running", now,
@@ -115,7 +133,7 @@ def _application(connection: sa.Connection, request: ReleaseRequest, now: dateti
 
 
 def _revision(
-    connection: sa.Connection, store: Store, request: ReleaseRequest, app: Any, now: datetime, *, seal: bool
+    connection: sa.Connection, request: ReleaseRequest, app: Any, now: datetime, *, bodies: blobs.Batch
 ) -> Revision:
     wanted = request.revision or (app.last_revision if request.request == "delete" else 0)
     if wanted:
@@ -125,13 +143,9 @@ def _revision(
     else:
         row = connection.execute(_by_key, {"app_id": app.id, "content": request.rendered.key}).first()
     if row is None:
-        content.add_revision(connection, store, request, app, now, seal=seal)
-        made = Revision(request.app, app.last_revision + 1, request.rendered.key, now, request.actor)
-    else:
-        made = Revision(request.app, row.number, row.key, row.created_at, events.actor_of(row.created_by))
-    if request.request != "delete":
-        content.add_rendered(connection, store, request, app=app.id, number=made.number, now=now)
-    return made
+        content.add_revision(connection, request, app, now, bodies=bodies)
+        return Revision(request.app, app.last_revision + 1, request.rendered.key, now, request.actor)
+    return Revision(request.app, row.number, row.key, row.created_at, events.actor_of(row.created_by))
 
 
 def _release_row(
@@ -145,11 +159,9 @@ def _release_row(
     }  # fmt: skip
 
 
-def _plan_row(
-    connection: sa.Connection, store: Store, request: ReleaseRequest, made: dict[str, Any], now: datetime, *, seal: bool
-) -> dict[str, Any]:
+def _plan_row(request: ReleaseRequest, made: dict[str, Any], now: datetime, *, bodies: blobs.Batch) -> dict[str, Any]:
     tree = plans.tree(request.plan)
-    body = blobs.put(connection, store, [tree], now, seal=seal)[0]
+    body = bodies.add(tree, seal=bodies.sealed)
     return {
         "id": made["plan"], "app": made["app"], "revision": made["revision"], "digest": body, "body": body,
         "base": canonical.digest(tree["base"]), "state": "applied", "actor": made["actor"], "created_at": now,
@@ -161,19 +173,19 @@ def _update_application(
     connection: sa.Connection, request: ReleaseRequest, app: Any, *, number: int, revision_number: int, now: datetime
 ) -> None:
     change: dict[str, Any] = {
-        "last_release": number,
-        "last_revision": max(app.last_revision, revision_number),
-        "updated_at": now,
-    }
+        "app_id": app.id, "nr": number, "rev": max(app.last_revision, revision_number), "at": now, "tags": app.labels,
+        "made": app.created_at, "gone": app.deleted_at,
+    }  # fmt: skip
+    revived = request.request != "delete" and app.deleted_at is not None
     if request.request != "delete":
-        change["deleted_at"] = None
-        if app.deleted_at is not None:
-            change["created_at"] = now
+        change["gone"] = None
+        if revived:
+            change["made"] = now
         if not request.revision or request.labels:
-            change["labels"] = request.labels
-    connection.execute(sa.update(application).where(application.c.id == app.id).values(change))
-    if "labels" in change and (change["labels"] != app.labels or app.deleted_at is not None):
+            change["tags"] = request.labels
+    connection.execute(_delivered, change)
+    if change["tags"] != app.labels or revived:
         connection.execute(sa.delete(application_label).where(application_label.c.app == app.id))
-        rows = [{"app": app.id, "key": key, "value": text} for key, text in sorted(request.labels.items())]
+        rows = [{"app": app.id, "key": key, "value": text} for key, text in sorted(change["tags"].items())]
         if rows:
             connection.execute(sa.insert(application_label), rows)

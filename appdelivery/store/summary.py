@@ -22,17 +22,21 @@ if TYPE_CHECKING:
 
 RANK = {state: rank for rank, state in enumerate(live.WORST_FIRST)}
 MESSAGE = 500  # characters
+COLUMNS = (
+    "health", "health_rank", "health_since", "message", "updated_at", "clusters_ready", "clusters_total", "objects", "drifted",
+)  # fmt: skip
 
 _groups = (
     sa.select(
         inventory.c.cluster,
         inventory.c.state,
         inventory.c.health,
+        inventory.c.wait,
         sa.func.count().label("rows"),
         sa.func.sum(sa.case((inventory.c.drift != "none", 1), else_=0)).label("drifted"),
     )
     .where(inventory.c.app == sa.bindparam("app_id"), inventory.c.state != "gone")
-    .group_by(inventory.c.cluster, inventory.c.state, inventory.c.health)
+    .group_by(inventory.c.cluster, inventory.c.state, inventory.c.health, inventory.c.wait)
 )
 _worst = (
     sa.select(inventory.c.kind, inventory.c.namespace, inventory.c.name, inventory.c.health_reason)
@@ -40,17 +44,22 @@ _worst = (
         inventory.c.app == sa.bindparam("app_id"),
         inventory.c.state == sa.bindparam("in_state"),
         inventory.c.health == sa.bindparam("how"),
+        sa.or_(inventory.c.wait == "required", inventory.c.health == "missing", inventory.c.state == "intended"),
     )
     .order_by(inventory.c.cluster, inventory.c.kind, inventory.c.namespace, inventory.c.name)
     .limit(1)
 )
 _now = sa.select(
-    application.c.health, application.c.message, application.c.namespace, application.c.name, application.c.last_release,
+    application.c.health, application.c.health_since, application.c.message, application.c.namespace, application.c.name, application.c.last_release,
     application.c.deleted_at, release.c.outcome, release.c.message.label("ended"),
 ).outerjoin(
     release, sa.and_(release.c.app == application.c.id, release.c.number == application.c.last_release)
 ).where(application.c.id == sa.bindparam("app_id"))  # fmt: skip
-_write = sa.update(application).where(application.c.id == sa.bindparam("app_id"))
+_write = (
+    sa.update(application)
+    .where(application.c.id == sa.bindparam("app_id"))
+    .values({name: sa.bindparam(name) for name in COLUMNS} | {"version": application.c.version + 1})
+)
 _rest = sa.update(work_item).where(work_item.c.kind == "app", work_item.c.id == sa.bindparam("key")).values(due_at=None)
 
 
@@ -64,19 +73,21 @@ def refresh(connection: sa.Connection, app: int, now: datetime) -> None:
         "health_rank": RANK[health],
         "message": _message(connection, app, row, health)[:MESSAGE],
         "updated_at": now,
-        "version": application.c.version + 1,
+        "health_since": now if health != row.health else row.health_since,
+        "app_id": app,
     } | _counts(groups, running=running)
-    if health != row.health:
-        change["health_since"] = now
-    connection.execute(_write.values(change), {"app_id": app})
+    connection.execute(_write, change)
     if not running:
         connection.execute(_rest, {"key": f"{row.namespace}/{row.name}"})
 
 
 def _state(group: Any, *, running: bool) -> str:
-    """An object that is only intended is on its way while a release runs, and missing afterwards."""
+    """An object that is only intended is on its way while a release runs, and missing afterwards.  What is not required
+    is reported by itself and does not speak for the application, as long as it is there."""
     if group.state == "intended":
         return "progressing" if running else "missing"
+    if group.wait != "required" and group.health != "missing":
+        return "healthy"
     return str(group.health) if group.health in RANK else "unknown"
 
 

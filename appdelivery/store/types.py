@@ -32,6 +32,8 @@ Bytes = sa.LargeBinary()
 
 def clean(text: str) -> str:
     """NUL and lone surrogates become U+FFFD: PostgreSQL and UTF-8 refuse them, logs and cluster messages hold them."""
+    if text.isascii() and "\0" not in text:
+        return text
     if "\0" in text:
         text = text.replace("\0", REPLACEMENT)
     try:

@@ -176,7 +176,7 @@ class FakeJournal:
             new = fact.row
             if old is not None and old.state != "gone":
                 back = {"state": "present" if old.uid else "intended"} if old.state == "deleting" else {}
-                new = changed(old, wanted=new.wanted, component=new.component, gc=new.gc, **back)
+                new = changed(old, wanted=new.wanted, component=new.component, gc=new.gc, wait=new.wait, **back)
             state.rows[app, new.identity] = new
         elif isinstance(fact, ports.ObjectApplied):
             state.rows[app, fact.row.identity] = fact.row

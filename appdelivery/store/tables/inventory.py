@@ -10,6 +10,7 @@ from appdelivery.store.tables import base
 MODES = ("owned", "shared-writer", "shared-observer", "read-only")
 STATES = ("intended", "present", "deleting", "gone")
 GC = ("onAppUpdate", "onAppDelete", "never")
+WAIT = ("required", "optional", "none")
 DRIFT = ("none", "changed", "missing")
 
 inventory = sa.Table(
@@ -41,6 +42,7 @@ inventory = sa.Table(
     base.needed("fence", types.Int),
     base.word("gc", GC),
     base.maybe("propagation", types.Text),
+    base.word("wait", WAIT),
     # From here on the columns of whoever observes the cluster.
     base.maybe("own_digest", types.Digest),
     base.maybe("seen_version", types.Int),
