@@ -34,7 +34,13 @@ fixtures = settings(suppress_health_check=[HealthCheck.function_scoped_fixture],
 
 
 def put(store: Any, *given: Any, **how: Any) -> list[str]:
-    return store.write(lambda c: blobs.put(c, store, list(given), store.now(c), **how))
+    def work(connection: Any) -> list[str]:
+        batch = blobs.Batch(connection, store, store.now(connection))
+        digests = [batch.add(tree, **how) for tree in given]
+        batch.write()
+        return digests
+
+    return store.write(work)
 
 
 def get(store: Any, *digests: str) -> list[Any]:
