@@ -56,6 +56,11 @@ def only(body, **how):
     return found[0]
 
 
+def said(message, expected):
+    """The message without its suggestion, where none is expected: how far "did you mean" goes is not the point."""
+    return message if "did you mean" in expected else message.split(", did you mean")[0]
+
+
 SCHEMA = """
 parameters:
   properties:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from compiling import bound, live, only, problems, refused, tree, value
+from compiling import bound, live, only, problems, refused, said, tree, value
 
 OUTPUT = {"status": {"replicas": 2, "phase": "Running", "list": [1], "zero": 0}, "spec": {}}
 
@@ -68,7 +68,8 @@ def test_strict_mode_gives_null_only_for_declared_optional_parameters(expression
     ],
 )
 def test_strict_mode_says_what_is_missing(expression, code, message):
-    assert refused(expression, {"s": "zone", "open": {}, "any": 1}) == (code, message)
+    found = refused(expression, {"s": "zone", "open": {}, "any": 1})
+    assert (found[0], said(found[1], message)) == (code, message)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from compiling import said
 
 from appdelivery import errors
 from appdelivery.language import inline
@@ -65,7 +66,7 @@ def test_what_is_wrong_is_said_without_a_place(text, code, message):
     with pytest.raises(errors.SpecError) as wrong:
         inline.compile(text, NAMES)
     found = wrong.value.problems[0]
-    assert (found.code, found.message) == (code, message)
+    assert (found.code, said(found.message, message)) == (code, message)
     assert (found.file, found.line, found.path) == ("", 0, ())
 
 

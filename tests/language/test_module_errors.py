@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from compiling import CONTEXT, LAYOUTS, bound, compiled, only, problems
+from compiling import CONTEXT, LAYOUTS, bound, compiled, only, problems, said
 
 from appdelivery import errors
 from appdelivery.language import module
@@ -36,7 +36,7 @@ S = "parameters: {properties: {image: {type: string}, storage: {properties: {siz
         ("patch: {a: '${{ paramters.image }}'}", "expression.name", "unknown name 'paramters', did you mean 'parameters'?"),
         (S + "patch: {a: '${{ parameters.image'}", "expression.syntax", "expected '}}', got 'end of text' in expression: parameters.image"),
         (S + "patch: {a: '${{ parameters.imge }}'}", "expression.path", "parameters has no property 'imge', did you mean 'image'?"),
-        (S + "patch: {a: '${{ parameters.image | upcase }}'}", "expression.function", "unknown filter 'upcase'"),
+        (S + "patch: {a: '${{ parameters.image | upcase }}'}", "expression.function", "unknown filter 'upcase', did you mean 'upper'?"),
         (S + "patch: {a: '${{ parameters.image.format() }}'}", "expression.function", "method '.format()' is not available"),
         ("patch: {a: '${{ 2 ** 3 }}'}", "expression.forbidden", "'**' is not allowed in an expression"),
         ("patch: {a: {$fro: x in y}}", "template.directive", "unknown directive '$fro', did you mean '$for'?"),
@@ -49,7 +49,7 @@ S = "parameters: {properties: {image: {type: string}, storage: {properties: {siz
 )  # fmt: skip
 def test_what_is_wrong_with_a_definition_is_said_when_it_is_compiled(body, code, message):
     found = problems(body)
-    assert [(p.code, p.message) for p in found][:1] == [(code, message)]
+    assert [(p.code, said(p.message, message)) for p in found][:1] == [(code, message)]
     assert all(p.file == "probe.yaml" and p.line and p.column and p.excerpt for p in found)
 
 

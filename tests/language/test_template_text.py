@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from compiling import CONTEXT, bound, only, tree
+from compiling import CONTEXT, bound, only, said, tree
 
 from appdelivery import errors
 
@@ -92,7 +92,7 @@ def test_statements_in_a_text_leave_no_line_of_their_own(block, expected):
 )
 def test_what_a_leaf_cannot_mean_is_refused(leaf, code, message):
     found = only(f"parameters: {{properties: {{s: {{type: string}}}}}}\npatch: {{v: {leaf!r}}}".replace("\\'", "''"))
-    assert (found.code, found.message) == (code, message)
+    assert (found.code, said(found.message, message)) == (code, message)
 
 
 def test_a_number_that_json_does_not_have_is_refused():
