@@ -72,10 +72,8 @@ def page(
     if namespace:
         statement = statement.where(application.c.namespace == namespace)
     for key, text in sorted((labels or {}).items()):
-        has = sa.exists().where(
-            application_label.c.app == application.c.id, application_label.c.key == key, application_label.c.value == text
-        )
-        statement = statement.where(has)
+        has = sa.select(application_label.c.app).where(application_label.c.key == key, application_label.c.value == text)
+        statement = statement.where(application.c.id.in_(has))
     if cursor:
         rank, space, name = pages.position(what, cursor, int, str, str)
         statement = statement.where(sa.tuple_(*_order) > sa.tuple_(sa.literal(rank), sa.literal(space), sa.literal(name)))
