@@ -84,6 +84,11 @@ def multiplied(connection: sa.Connection) -> None:
     connection.execute(sa.insert(table), many)
     labels = [{"app": first + n, "key": "tier", "value": f"t{n % 100}"} for n in range(2000)]
     connection.execute(sa.insert(label), labels)
+    names = [f"cluster{n}" for n in range(40)]
+    ids = list(clusters.ids(connection, names, row["created_at"]).values())
+    kept = dict(connection.execute(sa.select(inventory.inventory).limit(1)).mappings().one())
+    objects = [kept | {"app": first + n, "cluster": ids[n % 40], "name": f"c{n}"} for n in range(2000)]
+    connection.execute(sa.insert(inventory.inventory), objects)
     connection.exec_driver_sql("ANALYZE")
 
 
