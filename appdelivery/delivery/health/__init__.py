@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appdelivery.delivery.health import cluster, generic, jobs, network, pods, scaling, storage, table, workloads
+from appdelivery.delivery.health import (
+    cluster,
+    generic,
+    jobs,
+    network,
+    pods,
+    progressive,
+    rows,
+    scaling,
+    storage,
+    table,
+    workloads,
+)
 from appdelivery.delivery.health.conditions import Facts
 from appdelivery.model.live import Health
 
@@ -38,10 +50,14 @@ BUILT_IN: dict[tuple[str, str], Callable[[Facts], Health]] = {
     ("gateway.networking.k8s.io", "Gateway"): network.gateway,
     ("gateway.networking.k8s.io", "HTTPRoute"): network.route,
     ("gateway.networking.k8s.io", "GRPCRoute"): network.route,
+    ("gateway.networking.k8s.io", "TLSRoute"): network.route,
+    ("gateway.networking.k8s.io", "TCPRoute"): network.route,
+    ("gateway.networking.k8s.io", "UDPRoute"): network.route,
     ("", "PersistentVolumeClaim"): storage.claim,
     ("resource.k8s.io", "ResourceClaim"): storage.resource_claim,
     ("autoscaling", "HorizontalPodAutoscaler"): scaling.autoscaler,
     ("keda.sh", "ScaledObject"): scaling.scaled_object,
+    ("keda.sh", "ScaledJob"): scaling.scaled_object,
     ("policy", "PodDisruptionBudget"): scaling.disruption_budget,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): cluster.definition,
     ("apiregistration.k8s.io", "APIService"): cluster.api_service,
@@ -51,7 +67,12 @@ BUILT_IN: dict[tuple[str, str], Callable[[Facts], Health]] = {
     ("kubeflow.org", "PyTorchJob"): jobs.training,
     ("kubeflow.org", "TFJob"): jobs.training,
     ("kubeflow.org", "MPIJob"): jobs.training,
+    ("jobset.x-k8s.io", "JobSet"): jobs.training,
     ("ray.io", "RayJob"): jobs.ray_job,
+    ("argoproj.io", "Rollout"): progressive.rollout,
+    ("apps.kruise.io", "CloneSet"): progressive.clone_set,
+    ("opentelemetry.io", "OpenTelemetryCollector"): progressive.collector,
+    ("route.openshift.io", "Route"): progressive.admitted,
 }
 # Groups of the Kubernetes API itself: what is in none of the rules above has nothing to say about health.
 SILENT_GROUPS = frozenset(
@@ -81,6 +102,10 @@ OPTIONAL = frozenset(
     (
         ("autoscaling", "HorizontalPodAutoscaler"),
         ("keda.sh", "ScaledObject"),
+        ("route.openshift.io", "Route"),
+        ("gateway.networking.k8s.io", "TLSRoute"),
+        ("gateway.networking.k8s.io", "TCPRoute"),
+        ("gateway.networking.k8s.io", "UDPRoute"),
         ("policy", "PodDisruptionBudget"),
         ("networking.k8s.io", "Ingress"),
         ("extensions", "Ingress"),
@@ -94,17 +119,17 @@ OPTIONAL = frozenset(
 
 def judge(live: Live, *, now: datetime, rules: Sequence[Rule] = ()) -> Health:
     """The verdict on one object; `rules` are an application's own, the first that applies decides."""
-    facts = Facts(live.body, now)
-    if facts.deleting:
-        return _terminating(facts)
-    for rule in rules:
-        if rule.applies(live.ref):
-            verdict = rule.verdict(live.body)
-            if verdict is not None:
-                return verdict
     try:
+        facts = Facts(live.body, now)
+        if facts.deleting:
+            return _terminating(facts)
+        for rule in rules:
+            if rule.applies(live.ref):
+                verdict = rule.verdict(live.body)
+                if verdict is not None:
+                    return verdict
         return _by_kind(live.ref.group, live.ref.kind, facts)
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # A status of a shape no rule expects (a hostile or broken cluster) is not a crash and never "healthy".
         return Health("unknown", "UnreadableStatus", f"the status cannot be read: {error}")
 
@@ -115,7 +140,7 @@ def _by_kind(group: str, kind: str, facts: Facts) -> Health:
         return rule(facts)
     if group in SILENT_GROUPS:
         return Health("healthy", "Present")
-    row = table.ROWS.get((group, kind))
+    row = table.row_of(rows.ROWS, group, kind)
     return table.judge(row, facts) if row is not None else generic.judge(facts)
 
 

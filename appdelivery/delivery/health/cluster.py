@@ -15,6 +15,8 @@ def definition(facts: Facts) -> Health:
     schema = facts.condition("NonStructuralSchema")
     if facts.is_true("NonStructuralSchema"):
         return Health("degraded", reason(schema, "NonStructuralSchema"), said(schema))
+    if facts.is_true("Terminating"):
+        return Health("progressing", "Terminating", said(facts.condition("Terminating"), "is being deleted"))
     if facts.is_true("Established") and facts.is_true("NamesAccepted"):
         return Health("healthy", "Established", "the kind is served")
     return Health("progressing", "NotEstablished", said(facts.condition("Established"), "the kind is not served yet"))

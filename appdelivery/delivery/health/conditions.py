@@ -18,24 +18,35 @@ class Facts:
     def __init__(self, body: dict[str, Any], now: datetime) -> None:
         self.body = body
         self.now = now
-        self.metadata: dict[str, Any] = body.get("metadata") or {}
-        self.spec: dict[str, Any] = body.get("spec") or {}
-        status = body.get("status")
-        self.status: dict[str, Any] = status if isinstance(status, dict) else {}
-        listed = self.status.get("conditions")
-        self.conditions: dict[str, dict[str, Any]] = {
-            str(c["type"]): c for c in (listed if isinstance(listed, list) else ()) if isinstance(c, dict) and "type" in c
-        }
+        self.metadata = _map(body.get("metadata"))
+        self.spec = _map(body.get("spec"))
+        self.status = _map(body.get("status"))
+        self.conditions = by_type(self.status.get("conditions"))
 
     @property
     def deleting(self) -> bool:
         return bool(self.metadata.get("deletionTimestamp"))
 
     @property
+    def generation(self) -> int:
+        return int(self.metadata.get("generation") or 0)
+
+    @property
     def observed(self) -> bool:
-        """The controller has seen this generation; true where no controller says so."""
-        seen = self.status.get("observedGeneration")
-        return seen is None or int(seen) >= int(self.metadata.get("generation") or 0)
+        """The controller has seen this generation; true where no controller says so.
+
+        Some write the generation with each condition and into status only after success, so the newest of all counts.
+        """
+        seen = _number(self.status.get("observedGeneration"))
+        if seen is None or seen >= self.generation:
+            return True
+        marks = [_number(one.get("observedGeneration")) for one in self.conditions.values()]
+        return any(mark is not None and mark >= max(self.generation, 1) for mark in marks)
+
+    def stale(self, condition: dict[str, Any]) -> bool:
+        """The condition speaks of an older generation."""
+        seen = _number(condition.get("observedGeneration"))
+        return seen is not None and seen < self.generation
 
     def is_true(self, type_: str) -> bool:
         return self._is(type_, "True")
@@ -64,6 +75,25 @@ class Facts:
 
     def since(self, type_: str) -> float:
         return self.age(self.condition(type_).get("lastTransitionTime"))
+
+
+def _number(value: Any) -> int | None:
+    """Argo Rollouts writes the generation as text; what is no number is no statement."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _map(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def by_type(listed: Any) -> dict[str, dict[str, Any]]:
+    """Conditions by their type; what is no condition is passed over."""
+    if not isinstance(listed, list):
+        return {}
+    return {str(c["type"]): c for c in listed if isinstance(c, dict) and "type" in c}
 
 
 NOT_OBSERVED = Health("progressing", "NotObserved", "the controller has not seen this generation yet")

@@ -42,7 +42,7 @@ def cron_job(facts: Facts) -> Health:
 
 def training(facts: Facts) -> Health:
     """Kubeflow's jobs: conditions Complete or Succeeded, Failed, Suspended; waiting in a queue is not failing."""
-    for done in ("Complete", "Succeeded"):
+    for done in ("Complete", "Succeeded", "Completed"):
         if facts.is_true(done):
             return Health("healthy", done, said(facts.condition(done)))
     if facts.is_true("Failed"):

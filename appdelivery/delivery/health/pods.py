@@ -33,10 +33,10 @@ def pod(facts: Facts) -> Health:
     if phase == "Succeeded":
         return Health("healthy", "Succeeded", "every container has ended well")
     for container in containers(facts.body):
-        if container.failed and container.state == "waiting":
-            return Health("degraded", container.reason, describe(container))
+        if container.failed and (container.state == "waiting" or _restarted(facts)):
+            return Health("degraded", container.reason or "Error", describe(container))
     if phase == "Running":
-        if (facts.spec.get("restartPolicy") or "Always") != "Always":
+        if not _restarted(facts):
             return Health("progressing", "Running", "is running")
         if facts.is_true("Ready"):
             return Health("healthy", "Ready", "is running and ready")
@@ -48,6 +48,11 @@ def pod(facts: Facts) -> Health:
         return Health("progressing", str(scheduled.get("reason") or "Unschedulable"), said(scheduled, "no node fits"))
     waiting = next((c for c in containers(facts.body) if c.state == "waiting"), None)
     return Health("progressing", waiting.reason if waiting else "Pending", describe(waiting) if waiting else "is pending")
+
+
+def _restarted(facts: Facts) -> bool:
+    """A container that has ended is started again: nobody but its own failure ends it."""
+    return (facts.spec.get("restartPolicy") or "Always") == "Always"
 
 
 def _why_failed(facts: Facts) -> str:

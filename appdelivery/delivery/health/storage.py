@@ -5,6 +5,9 @@ from __future__ import annotations
 from appdelivery.delivery.health.conditions import Facts, said
 from appdelivery.model.live import Health
 
+# Written when somebody has begun to make the volume.
+PROVISIONERS = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
+
 
 def claim(facts: Facts) -> Health:
     phase = facts.status.get("phase")
@@ -18,12 +21,12 @@ def claim(facts: Facts) -> Health:
     annotations = facts.metadata.get("annotations") or {}
     if facts.spec.get("volumeName") or "volume.kubernetes.io/selected-node" in annotations:
         return Health("progressing", "Pending", "the volume is being bound")
-    if (
-        "volume.kubernetes.io/storage-provisioner" in annotations
-        or "volume.beta.kubernetes.io/storage-provisioner" in annotations
-    ):
+    if any(annotation in annotations for annotation in PROVISIONERS):
         return Health("progressing", "Provisioning", "the volume is being made")
-    return Health("progressing", "Pending", "waits for a volume, or for a pod that uses it")
+    if facts.spec.get("storageClassName"):
+        # A class that binds on first use: its pod does not start without the volume, so the pod gates, not the claim.
+        return Health("healthy", "NoConsumer", "gets a volume with the first pod that uses it")
+    return Health("progressing", "Pending", "waits for a volume: it names no storage class, and there is no default one")
 
 
 def resource_claim(facts: Facts) -> Health:
