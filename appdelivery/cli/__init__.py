@@ -9,8 +9,12 @@ import sys
 def main(argv: list[str] | None = None) -> int:
     """Runs one command and answers its exit code (interface.md 1.5)."""
     words = sys.argv[1:] if argv is None else argv
+    import gc
+
     from appdelivery.cli import failures
 
+    # A command lives for a tenth of a second: collecting what imports make costs more than it ever gives back.
+    gc.set_threshold(50_000, 20, 100)
     try:
         from appdelivery.cli import dispatch
 

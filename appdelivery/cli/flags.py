@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, NoReturn
 
+WIDTH = 100
 EXIT_CODES = "exit codes: 0 done, 1 the answer is no, 2 could not be done, 3 time-out, 64 usage, 70 our bug, 130 Ctrl-C"
 
 
@@ -28,7 +29,7 @@ def parser(name: str, command: ModuleType) -> Parser:
     made = Parser(
         prog=f"appctl {name}",
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
         description=f"{(command.__doc__ or '').strip().splitlines()[0]}\n\n  {example}" if example else command.__doc__,
         epilog=getattr(command, "EXIT", EXIT_CODES),
     )
@@ -36,6 +37,11 @@ def parser(name: str, command: ModuleType) -> Parser:
     add_common(made)
     _from_environment(made)
     return made
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """argparse makes one for every flag; without a width each imports shutil and asks the terminal."""
+    return argparse.RawDescriptionHelpFormatter(prog, width=WIDTH)
 
 
 def add_common(made: argparse.ArgumentParser) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     Node = Scalar | Mapping | Sequence
 
-TOKEN = re.compile(r'[\[\]{},:]|"(?:[^"\\]|\\.)*"|[^\s\[\]{},:"]+|\r\n|\r|\n')
-HALF = re.compile("[\ud800-\udfff]")
+PIECE = r'[\[\]{},:]|"(?:[^"\\]|\\.)*"|[^\s\[\]{},:"]+|\r\n|\r|\n'
+HALF = "[\ud800-\udfff]"
 WORDS = {"true": True, "false": False, "null": None}
 INFINITY = float("inf")
 SHORT = 18  # digits that fit into 64 bits
@@ -103,7 +103,7 @@ def _doubtful(value: Any, limits: Limits, *, escapes: bool) -> bool:
                 inner += item
                 containers = True
             elif kind is str:
-                if len(item) > limits.scalar or (escapes and HALF.search(item)):
+                if len(item) > limits.scalar or (escapes and re.search(HALF, item)):
                     return True
             elif (kind is int or kind is float) and _too_large(item):
                 return True
@@ -125,7 +125,7 @@ def _walk(text: str, faults: syntax.Faults, limits: Limits) -> Node:
     marks: dict[str, int] = {}
     stack: list[tuple[Mapping | Sequence, Scalar | None, dict[str, int]]] = []
     line, start, count = 1, 0, 0
-    for found in TOKEN.finditer(text):
+    for found in re.finditer(PIECE, text):
         piece, column = found[0], found.start() - start + 1
         if piece[0] in "\r\n":
             line, start = line + 1, found.end()
@@ -173,7 +173,7 @@ def _scalar(piece: str, line: int, column: int, faults: syntax.Faults) -> Scalar
     end = column + len(piece)
     if piece[0] == '"':
         text = json.loads(piece)
-        if half := HALF.search(text):
+        if half := re.search(HALF, text):
             message = f"half a character, U+{ord(half[0]):04X}, stands here alone"
             faults.add("yaml.encoding", message, (line, column), end=end, hint="escape both halves, or write it in UTF-8")
         return Scalar(text, text, False, '"', line, column, line, end, raw=piece)

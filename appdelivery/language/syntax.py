@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 BOM = codecs.BOM_UTF8
 ALLOWED = bytes([9, 10, 13, *range(0x20, 0x7F)])
+# Patterns are texts: `re` compiles each when it is first needed and keeps it; most texts need none.
 # What YAML forbids in a text, and what its 1.1 readers (libyaml) take for line ends but editors do not.
-FORBIDDEN = re.compile("[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+FORBIDDEN = "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 EXPRESSION = "an expression inside [ ] or { }, or one that holds ': ' or ' #', needs quotes: \"${{ ... }}\""
 BRACES = "did you mean '${{', or quotes around it?"
 INDENT = "look at the indentation of this line and of those above it"
 REACH = 20  # lines before an error that are searched for the expression that caused it
-DIRECTIVE = re.compile(rb"(?m)^%TAG\b")
+DIRECTIVE = rb"(?m)^%TAG\b"
 DIRECTIVES = 16  # libyaml compares each with all before
 ESCAPE = "the escape is not a character"
 WORDING = (  # what libyaml says, what we say, what to do
@@ -126,12 +127,12 @@ def decoded(data: bytes, faults: Faults, limits: Limits) -> str:
     except UnicodeDecodeError as error:
         faults.add("yaml.encoding", _encoding(data, error), _place(data[: error.start].decode()), hint="save it as UTF-8")
         faults.stop()
-    if data.translate(None, ALLOWED) and (wrong := FORBIDDEN.search(text)):
+    if data.translate(None, ALLOWED) and (wrong := re.search(FORBIDDEN, text)):
         message = f"the character U+{ord(wrong[0]):04X} is not allowed"
         hint = "save it as UTF-8" if wrong[0] == "\0" else f'write it as "\\u{ord(wrong[0]):04x}", in double quotes'
         faults.add("yaml.encoding", message, _place(text[: wrong.start()]), hint=hint)
         faults.stop()
-    if data.count(b"%TAG") > DIRECTIVES and len(DIRECTIVE.findall(data.replace(b"\r", b"\n"))) > DIRECTIVES:
+    if data.count(b"%TAG") > DIRECTIVES and len(re.findall(DIRECTIVE, data.replace(b"\r", b"\n"))) > DIRECTIVES:
         faults.add("yaml.tag", f"more than {DIRECTIVES} %TAG directives", (1, 1), hint="tags are not allowed: remove them")
         faults.stop()
     return text

@@ -21,14 +21,15 @@ WORDS = frozenset(
     for word in ("true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf")
     for form in (word, word.capitalize(), word.upper(), "NaN")
 )
+# Patterns are texts: `re` compiles each when it is first needed and keeps it; most texts need none.
 # Controls, line separators, what steers text direction or cannot be seen, halves of pairs, private use, non-characters.
-HIDDEN = re.compile(
+HIDDEN = (
     "[\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u200b-\u200f\u2028-\u202f\u205f-\u206f"
     "\ud800-\uf8ff\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U0010ffff]"
 )
 FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/_(")
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
-SPECIAL = re.compile('["\\\\]|' + HIDDEN.pattern)
+SPECIAL = '["\\\\]|' + HIDDEN
 REMEMBERED = 64  # shorter texts recur: keys, names, kinds
 LONGEST_KEY = 1_000  # beyond, a parser no longer looks for the ':'
 
@@ -127,8 +128,12 @@ def _real(value: float) -> str:
     return text if "." in text else text.replace("e", ".0e")
 
 
+def _hides(text: str) -> bool:
+    return not (text.isascii() and text.isprintable()) and re.search(HIDDEN, text) is not None
+
+
 def _quoted(text: str) -> str:
-    if not (text.isascii() and text.isprintable()) and HIDDEN.search(text):
+    if _hides(text):
         return _escaped(text)
     if text[:1] in FIRST and text not in WORDS and ": " not in text and " #" not in text and text[-1] not in ": ":
         return text
@@ -136,7 +141,7 @@ def _quoted(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return '"' + SPECIAL.sub(_escape, text) + '"'
+    return '"' + re.sub(SPECIAL, _escape, text) + '"'
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -151,7 +156,7 @@ def _text(text: str, indent: str) -> str:
     """Several lines: a literal block where its form keeps every character, else double quotes."""
     rows = text.split("\n")
     solid = next((row for row in rows if row), "")
-    if not solid or any(row[-1:] in (" ", "\t") or HIDDEN.search(row.replace("\t", "")) for row in rows):
+    if not solid or any(row[-1:] in (" ", "\t") or _hides(row.replace("\t", "")) for row in rows):
         return _escaped(text)
     sign = "2" if solid[0] in " \t" else ""  # the reader cannot guess the indentation from such a line
     end = "-" if rows[-1] else "+" if text.endswith("\n\n") else ""

@@ -7,9 +7,9 @@ keyed digest, never as their value.
 
 from __future__ import annotations
 
-import hashlib
 import json
 
+from appdelivery.model import sha256
 from appdelivery.model.secret import Secret
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ def text(tree: Any, key: bytes = b"") -> str:
 
 def digest(tree: Any, key: bytes = b"") -> str:
     """SHA-256 of the canonical text, 64 hex digits."""
-    return hashlib.sha256(text(tree, key).encode()).hexdigest()
+    return sha256.hexdigest(text(tree, key).encode())
 
 
 def _secrets(key: bytes) -> Any:

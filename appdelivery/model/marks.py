@@ -6,8 +6,7 @@ the object that carries it: a copied object has another name or namespace and so
 
 from __future__ import annotations
 
-import hashlib
-
+from appdelivery.model import sha256
 from appdelivery.model.refs import AppKey
 
 TYPE_CHECKING = False
@@ -40,7 +39,7 @@ def manager_of(app: AppKey) -> str:
     name = f"{MANAGER}:{app}"
     if len(name) <= _MANAGER_LIMIT:
         return name
-    return f"{name[: _MANAGER_LIMIT - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{name[: _MANAGER_LIMIT - 9]}-{sha256.hexdigest(name.encode())[:8]}"
 
 
 def owner_mark(instance: str, app: AppKey, ref: Ref) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from appdelivery.model import sha256
 
 ALNUM = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
@@ -12,7 +12,7 @@ def dnsname(text: str, limit: int = 63) -> str:
     clean = "".join(c if c in ALNUM else "-" for c in text.lower()).strip("-")
     if len(clean) <= limit:
         return clean
-    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    mark = sha256.hexdigest(text.encode())[:8]
     return f"{clean[: max(limit - 9, 0)].rstrip('-')}-{mark}"[-limit:] if limit > 9 else mark[:limit]
 
 

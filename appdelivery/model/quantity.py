@@ -12,7 +12,7 @@ DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P
 
 def parse(text: str | float) -> Decimal:
     """500m, 1.5Gi, 2e3, 12 as an exact decimal; ValueError says what is wrong."""
-    from decimal import Decimal, InvalidOperation
+    from decimal import Decimal, InvalidOperation, Overflow
 
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
         raise ValueError(f"a quantity is a text such as 500m or 8Gi, not {text!r}")  # noqa: TRY004 - one family for callers
@@ -26,7 +26,7 @@ def parse(text: str | float) -> Decimal:
         raise ValueError(f"'{given[:64]}' is not a quantity such as 500m or 8Gi")
     try:
         value = Decimal(number) * factor
-    except InvalidOperation:
+    except (InvalidOperation, Overflow):
         raise ValueError(f"'{given}' is not a quantity such as 500m or 8Gi") from None
     if abs(value) >= Decimal(10) ** 30:
         raise ValueError(f"'{given}' is larger than any quantity Kubernetes knows")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     def record(cls: type[T]) -> type[T]: ...
 
 else:
-
     HOT = 100  # constructions after which a class gets an __init__ of its own: compiling one costs as much as they save
 
     def record(cls):

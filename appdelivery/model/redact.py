@@ -7,7 +7,7 @@ everything would be masked.
 
 from __future__ import annotations
 
-import base64
+import binascii
 
 from appdelivery.model.secret import MASK, Secret
 
@@ -23,7 +23,7 @@ def text(value: str, secrets: Iterable[str] = ()) -> str:
     """The text with credentials and the given secret values (plain or base64) masked."""
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= SHORTEST:
-            value = value.replace(secret, f"{MASK}>").replace(base64.b64encode(secret.encode()).decode(), f"{MASK}>")
+            value = value.replace(secret, f"{MASK}>").replace(binascii.b2a_base64(secret.encode(), newline=False).decode(), f"{MASK}>")
     if ":" in value:
         import re
 
@@ -75,7 +75,7 @@ def _mask(value: Any, key: bytes, *, encoded: bool) -> str:
 
 def _decoded(text: str) -> str:
     try:
-        return base64.b64decode(text, validate=True).decode()
+        return binascii.a2b_base64(text, strict_mode=True).decode()
     except ValueError:
         return text  # no text, or no base64: the digest is of what stands there
 

@@ -7,9 +7,7 @@ value enters neither plan nor store nor hash.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
+import binascii
 
 from appdelivery.model.record import record
 
@@ -52,7 +50,7 @@ class Secret:
         """The text to write.  A referenced secret must be resolved before."""
         if self._value is None:
             raise ValueError("this secret is a reference and has not been resolved")
-        return base64.b64encode(self._value.encode()).decode() if self.encoded else self._value
+        return binascii.b2a_base64(self._value.encode(), newline=False).decode() if self.encoded else self._value
 
     def resolved(self, value: str) -> Self:
         return type(self)(value, encoded=self.encoded)
@@ -64,7 +62,9 @@ class Secret:
         """What stands for this secret in a hash: its reference, or a keyed digest of its value."""
         if self.ref is not None:
             return [self.ref.store, self.ref.owner, self.ref.name, self.ref.version]
-        return hmac.new(key, self._value.encode(), hashlib.sha256).hexdigest()  # type: ignore[union-attr]
+        import hmac  # loads OpenSSL: only where a given value is inside
+
+        return hmac.new(key, self._value.encode(), "sha256").hexdigest()  # type: ignore[union-attr]
 
     def mask(self, key: bytes = b"") -> str:
         """<redacted:7f3a91c0>: equal values of one installation look equal; without a key only <redacted>."""
@@ -89,6 +89,12 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash((self._value, self.ref, self.encoded))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
 
     def __reduce__(self) -> Any:
         raise TypeError("a Secret is never pickled")

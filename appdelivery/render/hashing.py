@@ -6,9 +6,7 @@ whole application.  Numbers that are derived from these hashes never enter them.
 
 from __future__ import annotations
 
-import hashlib
-
-from appdelivery.model import canonical
+from appdelivery.model import canonical, sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,4 +66,4 @@ def key(works: Sequence[Work], facts: Facts) -> str:
 
 
 def _sha(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256.hexdigest(text.encode())
