@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from appdelivery.catalog.cases import CaseResult
+    from appdelivery.catalog.catalog import Catalog
 
 
 def validate(request: documents.Request, definitions: Sequence[str], context: RenderContext) -> list[Problem]:
@@ -54,7 +55,24 @@ def lint(paths: Sequence[str], definitions: Sequence[str]) -> list[Problem]:
         elif "Application" in kinds:
             found += validate(documents.Request((file,)), definitions, RenderContext())
             found += rules.application(file, trees, known)
+            found += _dangling(file, trees, known)
     return source.locate(found, texts)
+
+
+def _dangling(file: str, trees: Sequence[Any], known: Catalog) -> list[Problem]:
+    """References inside an application that point nowhere; nothing for one that does not render: validate has said why."""
+    from appdelivery.model import reading
+    from appdelivery.render import references
+    from appdelivery.render.render import render
+
+    found: list[Problem] = []
+    for index, tree in enumerate(trees):
+        try:
+            app = reading.application(tree, file, index)
+            found += references.dangling(app, render(app, known.resolve))
+        except errors.SpecError:
+            continue
+    return found
 
 
 def test(paths: Sequence[str], definitions: Sequence[str], *, pattern: str, update: bool) -> list[CaseResult]:

@@ -67,8 +67,13 @@ async def status(p: Platform, app: AppKey) -> tuple[Summary, Sequence[Managed], 
     fresh = await drift.rows(found.fleet, installation, app, here, clock=identity.clock)
     by_identity = {row.identity: row for row in fresh}
     shown = [by_identity.get(row.identity, row) for row in rows]
-    worst = health.worst([Health(row.health, row.health_reason) for row in fresh])
+    worst = health.worst([Health(row.health, row.health_reason) for row in fresh if _speaks(row)])
     return changed(summary, health=worst.state, message=worst.reason if worst.state != "healthy" else ""), shown, release
+
+
+def _speaks(row: Managed) -> bool:
+    """Whether the application is as healthy as this object."""
+    return row.wait == "required" or row.health == "missing"
 
 
 async def differences(p: Platform, planned: Planned) -> list[dict[str, Any]]:
@@ -82,6 +87,9 @@ async def differences(p: Platform, planned: Planned) -> list[dict[str, Any]]:
         planned.desired,
         key=p.journal.installation().digest_key,
         conflict=planned.policies.conflict,
+        consent=planned.consent,
+        inventory=p.journal.inventory(planned.app),
+        known=planned.known,
     )
 
 

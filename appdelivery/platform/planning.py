@@ -15,7 +15,7 @@ from appdelivery.delivery import plan as planner
 from appdelivery.model import reading
 from appdelivery.model.manifest import Manifest, Origin, Rendered, RenderedComponent
 from appdelivery.model.refs import ref_of
-from appdelivery.platform import identity, reaching, rendering, rules
+from appdelivery.platform import discovered, identity, reaching, rendering, rules
 from appdelivery.render.render import ClusterVersion, RenderContext, render
 
 if TYPE_CHECKING:
@@ -89,8 +89,12 @@ async def reach(p: Platform, app: AppKey | None = None) -> Target:
     verdicts = rules.Verdicts(identity.clock)
     inventory = p.journal.inventory(app) if app else ()
     bare = {(row.cluster, row.ref.identity): row.bare for row in inventory if row.bare}
-    fleet = reaching.fleet(p, {name: found}, judge=verdicts.judge, bare=bare)
-    return Target(name, found.server, fleet, await fleet.facts(name), verdicts)
+    kept = discovered.read(name, found)
+    fleet = reaching.fleet(p, {name: found}, judge=verdicts.judge, bare=bare, facts={name: kept})
+    facts = await fleet.facts(name)
+    if kept is None:
+        discovered.write(facts, found)
+    return Target(name, found.server, fleet, facts, verdicts)
 
 
 def _home(p: Platform, app: AppKey | None) -> str:

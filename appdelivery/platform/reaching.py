@@ -58,7 +58,12 @@ def known(p: Platform, name: str) -> bool:
 
 
 def fleet(
-    p: Platform, found: dict[str, Credentials], *, judge: Judge, bare: dict[tuple[str, Any], Bare] | None = None
+    p: Platform,
+    found: dict[str, Credentials],
+    *,
+    judge: Judge,
+    bare: dict[tuple[str, Any], Bare] | None = None,
+    facts: dict[str, ClusterFacts | None] | None = None,
 ) -> ClusterFleet:
     """A Fleet over the given clusters; closed with the platform."""
     from appdelivery.clusters.fleet import ClusterFleet, Connection
@@ -69,7 +74,7 @@ def fleet(
         return kept.get((cluster, ref.identity), ())
 
     made = ClusterFleet(
-        {name: Connection(one) for name, one in found.items()},
+        {name: Connection(one, (facts or {}).get(name)) for name, one in found.items()},
         instance=p.journal.installation().label,
         judge=judge,
         bare=bare_of,
