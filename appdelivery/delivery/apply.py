@@ -144,8 +144,9 @@ class Walk:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.observer.queue.put_nowait(error)
+        error = None if task.cancelled() else task.exception()
+        if error is not None or not self._tasks:
+            self.observer.queue.put_nowait(error)  # None: what the last one said may have been heard before it ended
 
     async def _work(self, node: Node) -> None:
         assert node.change is not None

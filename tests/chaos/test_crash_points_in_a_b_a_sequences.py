@@ -32,22 +32,27 @@ def parts(wanted):
 
 
 def identities(wanted):
-    return {(place, ref(body).identity) for part in parts(wanted) for place in part.clusters for body in part.bodies}
+    return at(parts(wanted))
+
+
+def at(found):
+    return {(place, ref(body).identity) for part in found for place in part.clusters for body in part.bodies}
 
 
 class Witness:
-    """Notes every deletion together with what the two newest releases wanted at that moment."""
+    """Notes every deletion of what the two newest releases of that moment both want."""
 
     def __init__(self, stage):
-        self.stage, self.opened, self.wrong = stage, [set()], []
+        self.stage, self.wrong = stage, []
         for name, world in stage.fleet.worlds.items():
             world.listeners.append(lambda seen, name=name: self.saw(name, *seen))
 
     def saw(self, cluster, what, body):
-        if what == "gone":
-            place = cluster, ref(body).identity
-            if place in self.opened[-1] and (len(self.opened) < 2 or place in self.opened[-2]):
-                self.wrong.append((place, len(self.opened)))
+        journal = self.stage.journal.state
+        newest = [journal.requests[r.app, r.number] for r in journal.releases.get(self.stage.app, ())][-2:]
+        place = cluster, ref(body).identity
+        if what == "gone" and all(place in at(request.options["parts"]) for request in newest):
+            self.wrong.append((place, len(journal.releases[self.stage.app])))
 
 
 async def overtake(stage, wanted):
@@ -61,7 +66,6 @@ async def play(sequence):
     for cluster in CLUSTERS:
         stage.fleet.foreign(FOREIGN, cluster=cluster)
     witness = Witness(stage)
-    stage.on_open = lambda wanted: witness.opened.append({item.identity for item in wanted})
     index = 0
     while index < len(sequence):
         wanted, (call, after, how, goes_on) = sequence[index]

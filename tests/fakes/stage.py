@@ -153,7 +153,6 @@ class Stage:
     weather: str = "fair"
     app: AppKey = SHOP
     progress: list[Any] = field(default_factory=list)
-    on_open: Any = lambda _: None
     _workers: Any = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -264,7 +263,6 @@ class Stage:
             options={"parts": parts, "options": options},
         )
         opened, _ = self.journal.open_release(request)
-        self.on_open(wanted)
         return opened
 
     async def delete(self, *parts: Part, **options: Any) -> Ended:
