@@ -147,6 +147,7 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
         consent=planned.consent,
         depends_on=planned.depends_on,
         known=planned.known,
+        settled=planned.settled and release.number == planned.plan.base.release + 1,
         waits_for={c.name: c.waits_for for c in planned.rendered.components if c.waits_for},
         exact=planned.plan if how.exact else None,
         rerender=planned.again,

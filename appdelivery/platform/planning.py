@@ -67,6 +67,7 @@ class Planned:
     revision: int = 0  # of a rollback or a deletion: the stored revision it works with
     lenient: bool = False
     warnings: tuple[Problem, ...] = ()
+    settled: bool = False  # the release before had ended when the clusters were looked at
     again: rules.Again | None = None  # renders anew with live values, where components wait for some
 
     @property
@@ -242,6 +243,7 @@ async def _planned(
         request=request,
         lenient=lenient,
         warnings=rendered.warnings,
+        settled=newest is None or newest.outcome != "running",
         again=again,
     )
 
