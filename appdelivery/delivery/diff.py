@@ -22,7 +22,7 @@ from appdelivery.model.refs import ref_of
 from appdelivery.model.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.plan import Consent
@@ -144,7 +144,8 @@ async def _updated(
         return await _created(asking, name, item)
     left, notes = left_out(item, asking.rows.get(item.identity), scaled, change)
     try:
-        answer, more = await tried(asking, item, left, scaled=plan.targeted(scaled, item.subject) is not None, change=change)
+        by_scaler = plan.targeted(scaled, item.subject) is not None
+        answer, yielded, more = await tried(asking, item, left, scaled=by_scaler, change=change)
         notes += more
     except errors.ClusterError as error:
         wanted = {**live.body, **{k: v for k, v in item.body.items() if k != "metadata"}}
@@ -152,10 +153,18 @@ async def _updated(
         if not refused:
             notes.append(f"the server would refuse it: {redact.text(error.message, asking.masks)}")
         return _hunk(name, change.action, _operations(asking, live.body, wanted) if refused else [], notes)
-    operations = _operations(asking, live.body, answer)
+    # What is left to others is not ours to change: a dry run shows it as dropped, the real run hands it over (6.3).
+    theirs = {*left, *yielded, *((conflicts.REPLICAS,) if by_scaler else ())}
+    operations = _operations(asking, *[_without(body, theirs) for body in (live.body, answer)])
     if not operations:
         notes.append("no value changes; who owns its fields is put right")
     return _hunk(name, change.action, operations, notes)
+
+
+def _without(body: dict[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    for path in paths:
+        body = fieldpath.without(body, fieldpath.parse(path))
+    return body
 
 
 def left_out(
@@ -171,22 +180,23 @@ def left_out(
 
 async def tried(
     asking: Asking, item: Desired, left: tuple[str, ...], *, scaled: bool, change: Change | None = None
-) -> tuple[dict[str, Any], list[str]]:
-    """The answer of a dry run that decides conflicts as the real one would, and what is said about them."""
+) -> tuple[dict[str, Any], tuple[str, ...], list[str]]:
+    """The answer of a dry run that decides conflicts as the real one would, the paths it yields, and what is said."""
     owner = marks.owner_app(item.body["metadata"]["annotations"][marks.OWNER])
     assert owner is not None
     how = ApplyOptions(marks.manager_of(owner[1]), dry_run=True, leave_out=left)
     place = item.subject.cluster, item.subject.ref, item.body
     try:
-        return (await asking.fleet.apply(*place, how)).body, []
+        return (await asking.fleet.apply(*place, how)).body, (), []
     except errors.FieldConflict as error:
         retake = change.why.detail.get("paths", ()) if change is not None else ()
         made = conflicts.decide(error.owners, item, given=asking.given, consent=asking.consent, scaled=scaled, retake=retake)
     notes = [f"{path} is left to {manager}" for path, manager in made.yielded]
     notes += [f"{path} is taken from {manager}" for path, manager in made.forced if not manager.startswith(marks.MANAGER)]
     notes += [f"{path} is refused: {manager} owns it" for path, manager in made.refused]
-    how = replace(how, force=True, leave_out=(*left, *[path for path, _ in made.yielded]))
-    return (await asking.fleet.apply(*place, how)).body, notes
+    yielded = tuple([path for path, _ in made.yielded])
+    how = replace(how, force=True, leave_out=(*left, *yielded))
+    return (await asking.fleet.apply(*place, how)).body, yielded, notes
 
 
 def _operations(asking: Asking, before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:

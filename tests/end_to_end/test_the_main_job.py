@@ -155,7 +155,7 @@ def test_a_bad_image_is_explained_and_rolled_back(lab: laboratory.Laboratory) ->
     lab.appctl("up", app, "--create-namespace")
     failed = lab.appctl("up", app, "--set", "web.image=example/web:2-bad", code=1)
     assert "failed" in failed.out
-    assert "image" in failed.err
+    assert "container web" in failed.err
     answer = lab.appctl("why", name).out
     assert "cause" in answer
     assert lab.appctl("status", name, "--exit-code", code=1)
