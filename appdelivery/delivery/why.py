@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 EVENTS = 5
 LOG_LINES = 20
 LONGEST = 1000  # characters of one line or message
+KEY_BEGINS, KEY_ENDS, KEY = "-----BEGIN ", "-----END ", "PRIVATE KEY-----"
 POD = Kind("", "v1", "Pod")
 WITH_PODS = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "ReplicationController"))
 # What can be acted on stands before what is only not known.
@@ -212,11 +213,19 @@ def _redacted(answer: Answer, secrets: Sequence[str]) -> Answer:
 
 
 def _redacted_log(log: Sequence[str], secrets: Sequence[str]) -> tuple[str, ...]:
-    """As one text, for a private key spans lines; what stands before its end without its beginning is key too."""
-    text = redact.text("\n".join(log), secrets)
-    if "PRIVATE KEY-----" in text:
-        text = f"{secret.MASK}>{text.rpartition('PRIVATE KEY-----')[2]}"
-    return tuple([line[:LONGEST] for line in text.split("\n")]) if text else ()
+    """Private keys span lines, and the last lines of a log may begin in the middle of one."""
+    shown: list[str] = []
+    inside = False
+    for line in log:
+        if KEY_BEGINS in line and KEY in line:
+            inside = True
+            shown.append(f"{secret.MASK}>")
+        elif KEY_ENDS in line and KEY in line:
+            shown = shown if inside else [f"{secret.MASK}>"]
+            inside = False
+        elif not inside:
+            shown.append(redact.text(line, secrets)[:LONGEST])
+    return tuple(shown)
 
 
 def as_tree(answer: Answer) -> dict[str, Any]:
