@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Owner = tuple[str, str, str, str]  # manager, operation, subresource, path
 
 REPLICAS = ".spec.replicas"
+AUTOSCALER = "autoscaler"  # the manager in `yielded` while replicas are left to an autoscaler
 VERTICAL_SCALERS = ("vpa-*", "*vertical-pod-autoscaler*")
 ALWAYS_OTHERS = (".metadata.finalizers", ".metadata.ownerReferences")
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from appdelivery.delivery.ports import Applied, Fleet
     from appdelivery.model.refs import Ref
 
-REPLICAS = ".spec.replicas"
-AUTOSCALER = "autoscaler"  # the manager in `yielded` when replicas were left to an autoscaler before any conflict
 TRIES = 5
 SCALABLE = frozenset(("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"))
 

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import crds, graph, guards, policies, references, replace
+from appdelivery.delivery import conflict, crds, graph, guards, policies, references, replace
 from appdelivery.delivery.policies import Policies
 from appdelivery.model import fieldpath, marks
 from appdelivery.model.change import Base, Change, Plan, Subject, Why
@@ -149,13 +150,13 @@ def untouched(row: Managed, fact: LiveFact) -> bool:
 
 
 def retaken(item: Desired, row: Managed) -> tuple[str, ...]:
-    """Yielded fields for which the author has written another value since."""
-    import json
-
+    """Yielded fields that return to their author: he has written another value since, or their autoscaler is gone."""
     out = []
-    for path, _, value in row.yielded:
+    for path, manager, value in row.yielded:
         now = fieldpath.get(item.body, fieldpath.parse(path))
-        if now is not None and value and json.dumps(now, sort_keys=True) != value:
+        if now is None:
+            continue
+        if manager == conflict.AUTOSCALER or (value and json.dumps(now, sort_keys=True) != value):
             out.append(path)
     return tuple(out)
 

@@ -199,15 +199,17 @@ def _left_out(one: _Sending, scaled: Any, retake: Sequence[str]) -> tuple[str, .
     kept: list[tuple[str, str, str]] = []
     for path, manager, _ in one.row.yielded if one.row is not None and one.fact is not None else ():
         value = fieldpath.get(one.item.body, fieldpath.parse(path))
+        if path == conflict.REPLICAS and scaled is not None:
+            continue
         if path not in retake and value is not None:
-            kept.append((path, manager, json.dumps(value, sort_keys=True)))
-    if scaled is not None and one.ref.kind in handover.SCALABLE and not any(p == handover.REPLICAS for p, _, _ in kept):
+            kept.append((path, manager, json.dumps(value, sort_keys=True) if _plain(value) else ""))
+    if scaled is not None and one.ref.kind in handover.SCALABLE:
         value = fieldpath.get(one.item.body, ("spec", "replicas"))
-        kept.append((handover.REPLICAS, handover.AUTOSCALER, json.dumps(value) if value is not None else ""))
+        kept.append((conflict.REPLICAS, conflict.AUTOSCALER, json.dumps(value) if value is not None else ""))
     one.yielded = tuple(kept)
-    one.given_up = tuple([(path, manager) for path, manager, _ in kept if manager != handover.AUTOSCALER])
+    one.given_up = tuple([(path, manager) for path, manager, _ in kept if manager != conflict.AUTOSCALER])
     if one.fact is None:
-        return tuple([path for path, _, _ in kept if path != handover.REPLICAS])
+        return tuple([path for path, _, _ in kept if path != conflict.REPLICAS])
     return tuple([path for path, _, _ in kept])
 
 
