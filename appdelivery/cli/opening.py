@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from appdelivery.cli import asking
-from appdelivery.platform import local
+from appdelivery.cli import asking, printing
+from appdelivery.platform import local, managing
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -22,7 +23,7 @@ def options(args: Namespace) -> local.Options:
 
 def reading(args: Namespace, work: Callable[[local.Platform], T]) -> T:
     """A store-only command: nothing is written, no cluster is asked."""
-    platform = local.open_store(options(args), mode="read")
+    platform = _opened(args, "read")
     try:
         return work(platform)
     finally:
@@ -30,7 +31,7 @@ def reading(args: Namespace, work: Callable[[local.Platform], T]) -> T:
 
 
 def writing(args: Namespace, work: Callable[[local.Platform], T]) -> T:
-    platform = local.open_store(options(args), mode="write")
+    platform = _opened(args, "write")
     try:
         return work(platform)
     finally:
@@ -41,17 +42,28 @@ def working(
     args: Namespace, work: Callable[[local.Platform], Awaitable[T]], *, mode: Literal["read", "write"] = "write"
 ) -> T:
     """A command that speaks to clusters."""
-    platform = local.open_store(options(args), mode=mode)
+    platform = _opened(args, mode)
     if args.debug:
         platform.requests = _told
 
     async def all_of_it() -> T:
         try:
-            return await work(platform)
+            answer = await work(platform)
+            if mode == "write":
+                await platform.in_thread(partial(managing.sweep, platform))
+            return answer
         finally:
             await platform.close()
 
     return local.run(all_of_it)
+
+
+def _opened(args: Namespace, mode: Literal["read", "write"]) -> local.Platform:
+    """What opening has to tell (a migration, a file mode put right) is told at once."""
+    platform = local.open_store(options(args), mode=mode)
+    for line in platform.store.notices:
+        printing.notice(line, args)
+    return platform
 
 
 def _told(sent: Sent) -> None:
@@ -60,6 +72,6 @@ def _told(sent: Sent) -> None:
 
     from appdelivery.cli import clean
 
-    sys.stderr.write(
-        f"  {sent.verb} {clean.text(sent.path)}{'?' + clean.text('&'.join(f'{k}={v}' for k, v in sent.query.items())) if sent.query else ''} {sent.status or 'no answer'} {sent.seconds * 1000:.0f}ms\n"
-    )
+    query = "?" + "&".join(f"{name}={value}" for name, value in sent.query.items()) if sent.query else ""
+    answer = f"{sent.status or 'no answer'} {sent.seconds * 1000:.0f}ms"
+    sys.stderr.write(f"  {sent.verb} {clean.text(sent.path + query)} {answer}\n")
