@@ -2,6 +2,7 @@
 
     python tests/planes.py up [NAME ...]     starts them, prints the path of one kubeconfig, leaves them running
     python tests/planes.py kubeconfig        that path again
+    python tests/planes.py available         whether there are programs to start one with (exit code)
     python tests/planes.py down              stops them
 
 Every plane NAME has these contexts: NAME (administrator by client certificate), NAME-token (administrator by token),
@@ -94,12 +95,14 @@ def spawn_keeper(folder: str, owner: int) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("up", "down", "kubeconfig", "keep"))
+    parser.add_argument("command", choices=("up", "down", "kubeconfig", "available", "keep"))
     parser.add_argument("names", nargs="*", help="default: east west")
     parser.add_argument("--folder", default=DEFAULT)
     parser.add_argument("--owner", type=int, default=0, help="of keep: the process whose end stops the planes")
     given = parser.parse_args(arguments)
     wanted = tuple(given.names) or names()
+    if given.command == "available":
+        return 0 if programs.find() is not None else 1
     if given.command == "keep":
         keep(given.folder, wanted, given.owner)
     elif given.command == "down":
