@@ -39,7 +39,7 @@ _columns = (
     "clusters_total", "objects", "updated_at", "created_at", "health_rank",
 )  # fmt: skip
 _summary = (
-    sa.select(*[application.c[name] for name in _columns], release_table.c.outcome)
+    sa.select(*[application.c[name] for name in _columns], release_table.c.outcome, release_table.c.revision)
     .outerjoin(
         release_table,
         sa.and_(release_table.c.app == application.c.id, release_table.c.number == application.c.last_release),
@@ -223,6 +223,6 @@ def _key(app: AppKey) -> dict[str, str]:
 
 def _value(row: Any) -> Summary:
     return Summary(
-        AppKey(row.namespace, row.name), row.labels, row.last_revision, row.last_release, row.outcome or "", row.health,
+        AppKey(row.namespace, row.name), row.labels, row.revision or row.last_revision, row.last_release, row.outcome or "", row.health,
         row.message, row.clusters_ready, row.clusters_total, row.objects, row.updated_at, row.created_at,
     )  # fmt: skip
