@@ -151,11 +151,13 @@ def _place(before: str) -> tuple[int, int]:
     return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
-def explained(faults: Faults, error: Any, text: str, document: int) -> NoReturn:
+def explained(faults: Faults, error: Any, text: str, document: int, *, limit: int) -> NoReturn:
     """libyaml's error in our words, with the hint that fits the line."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     said = str(getattr(error, "problem", None) or error)
+    if "maximum nesting depth" in said:  # newer libyaml has a limit of its own and meets it before our walk meets ours
+        too_deep(faults, (line, column), limit)
     opened = error.context_mark if "flow" in (getattr(error, "context", None) or "") else None
     first = max(opened.line + 1 if opened else line, line - REACH)
     rows = nodes.rows(text.encode(), range(first, line + 1))

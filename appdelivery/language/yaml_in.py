@@ -214,7 +214,7 @@ def _walk(data: bytes, file: str, limits: Limits, *, marked: bool) -> list[Any]:
             else:
                 key = None
     except yaml.YAMLError as error:
-        syntax.explained(faults, error, text, max(len(documents) - 1, 0))
+        syntax.explained(faults, error, text, max(len(documents) - 1, 0), limit=limits.depth)
     if faults.found:
         faults.stop()
     return documents
