@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from appdelivery.language import frames, problems, shapes
 from appdelivery.language.problems import Wrong
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     Value = tuple[Any, Shape]
 
+RECEIVED = ("parameters", "context")  # these are maps, whatever stands in them
 RECORDED = ("context", "components")  # roots of which only named members can be read, because what is read matters
 
 
@@ -87,6 +90,11 @@ def _strict(base: Value, step: Any, known: tuple[Shape, bool], spot: Spot) -> Va
         return w.call("item", code, _key(step, spot)), found
     certain = shape.kinds == shapes.MAP
     if shapes.declared(shape, step) and not sure:
+        if certain and type(code) is ast.Name and code.id in RECEIVED:
+            test = w.compare(w.constant(step), ast.In(), code)
+            there = w.subscript(w.name(code.id), step)
+            value = w.choice(test, there, w.constant(None)) if found.null else w.perhaps(test, there)
+            return value, shapes.optional(found)
         return w.call("get" if certain else "optional", code, w.constant(step)), shapes.optional(found)
     return (w.subscript(code, step) if certain else w.call("member", code, w.constant(step))), found
 

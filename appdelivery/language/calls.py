@@ -35,10 +35,8 @@ def _default(node: Any, spot: Spot) -> Value:
     right, two = spot.softly(soft=False).value(node.args[0])
     if not one.null:
         return left, one
-    variable = spot.w.fresh()
-    test = spot.w.is_given(spot.w.keep(variable, left))
-    shape = shapes.either(shapes.given(one), two)
-    return spot.w.choice(test, spot.w.name(variable), right), shape
+    test, there = spot.w.given(left)
+    return spot.w.choice(test, there, right), shapes.either(shapes.given(one), two)
 
 
 def function(node: Any, spot: Spot) -> Value:
@@ -90,9 +88,8 @@ def _get(given: Value, node: Any, spot: Spot) -> Value:
     if len(node.args) == 1:
         return code, found
     other, shape = spot.value(node.args[1])
-    variable = spot.w.fresh()
-    test = spot.w.is_given(spot.w.keep(variable, code))
-    return spot.w.choice(test, spot.w.name(variable), other), shapes.either(shapes.given(found), shape)
+    test, there = spot.w.given(code)
+    return spot.w.choice(test, there, other), shapes.either(shapes.given(found), shape)
 
 
 def _called(helper: str, callee: Callee, given: Value, node: Any, spot: Spot) -> Value:
@@ -150,7 +147,13 @@ def test(node: Any, spot: Spot) -> Value:
         return spot.w.is_null(given), shapes.BOOLEAN
     if node.name == "defined":
         return spot.w.is_given(given), shapes.BOOLEAN
+    if node.name in TYPES:
+        kind = spot.w.call("type", given)
+        return spot.w.compare(kind, ast.In(), spot.w.name(TYPES[node.name])), shapes.BOOLEAN
     return spot.w.call(f"t_{node.name}", given), shapes.BOOLEAN
+
+
+TYPES = {"string": "TEXTS", "number": "NUMBERS", "mapping": "MAPS", "sequence": "LISTS"}
 
 
 def result(gives: str, given: Shape, node: Any) -> Shape:

@@ -121,6 +121,8 @@ def _choice(node: Any, spot: Spot) -> Value:
     test, _ = spot.value(node.test)
     yes, one = spot.value(node.expr1)
     no, two = (spot.w.constant(None), shapes.NULL) if node.expr2 is None else spot.value(node.expr2)
+    if node.expr2 is None and not one.null:
+        return spot.w.perhaps(test, yes), shapes.optional(one)
     return spot.w.choice(test, yes, no), shapes.either(one, two)
 
 
@@ -162,7 +164,11 @@ def _add(node: Any, spot: Spot) -> Value:
     right, two = spot.value(node.right)
     for shape in (one, two):
         spot.public("'+'", shape)
-    return spot.w.call("add", spot.budget(), left, right), _sum(one, two)
+    result = _sum(one, two)
+    if one.only("list") and two.only("list"):
+        chain = type(left) is ast.Call and left.func.id == "lists"
+        return spot.w.call("lists", *(left.args if chain else [spot.budget(), left]), right), result
+    return spot.w.call("add", spot.budget(), left, right), result
 
 
 def _sum(one: Shape, two: Shape) -> Shape:

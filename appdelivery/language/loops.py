@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appdelivery.language import expressions, frames, grammar, leaves, shapes
 from appdelivery.language.problems import Wrong
+from appdelivery.language.writer import Perhaps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +63,12 @@ class Loop:
         frame.loops -= 1
         w.at(self.span)
         work = w.constant(max(frame.weight - self.before, 1))
-        return w.loop(self.variables, w.call(self.helper, w.name("b"), self.items, work), self.spot.out)
+        items = self.items
+        if type(items) is Perhaps:
+            walk = w.choice(items.test, w.call(self.helper, w.name("b"), items.body, work), w.constant(()))
+        else:
+            walk = w.call(self.helper, w.name("b"), items, work)
+        return w.loop(self.variables, walk, self.spot.out)
 
 
 def _items(node: Any, names: int, spot: Spot) -> tuple[str, Any, list[Shape]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from appdelivery.language import grammar, leaves, shapes, template
 from appdelivery.language.leaves import LITERAL_NULL
 from appdelivery.language.problems import Wrong
+from appdelivery.language.writer import Perhaps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,9 +85,8 @@ class Filling:
         if not maybe:
             spot.out.append(w.store(variable, w.constant(name), value))
             return
-        kept = w.fresh()
-        store = w.store(variable, w.constant(name), w.name(kept))
-        spot.out.append(w.when(w.is_given(w.keep(kept, value)), [store]))
+        test, there = w.given(value)
+        spot.out.append(w.when(test, [w.store(variable, w.constant(name), there)]))
 
     def _computed(self, key: Scalar, node: Node, pairs: list[Pair], spot: Spot) -> None:
         w = self.w
@@ -113,7 +113,9 @@ class Filling:
             spot.report(wrong, key)
         variable = self._open(spot)
         spot.at(node)
-        spot.out.append(w.do(w.call("spread", w.name("b"), w.name(variable), value)))
+        test, there = w.given(value) if type(value) is Perhaps else (None, value)
+        merge = w.do(w.call("spread", w.name("b"), w.name(variable), there))
+        spot.out.append(merge if test is None else w.when(test, [merge]))
         if shape.kinds != shapes.MAP:
             self._mix(shapes.ANY)
             return

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Shared = Callable[[str], tuple[bytes, str] | None]
 
 LANGUAGE = 1  # raised when any rendering may change: enters revision keys
-CODE = 1  # raised when generated code may change: enters cache keys
+CODE = 2  # raised when generated code may change: enters cache keys
 RENDER = ("outputs", "patch", "patches", "patchOutputs", "selector")  # sections of one function, in the order of Made
 
 

@@ -38,13 +38,14 @@ def scalar(value: Any) -> str:
 
 def text(b: Budget, *parts: Any) -> str:
     """Joins the parts of a leaf, `a ~ b`, and the pieces of a text with statements."""
-    strings = [part if type(part) is str else scalar(part) for part in parts]
     length = 0
-    for string in strings:
-        length += len(string)
+    for part in parts:
+        if type(part) is not str:
+            return text(b, *[scalar(part) for part in parts])
+        length += len(part)
     if length > budget.SHORT:
         budget.spend_text(b, length)
-    return "".join(strings)
+    return "".join(parts)
 
 
 def joined(b: Budget, parts: list[Any]) -> str:
@@ -106,6 +107,22 @@ def add(b: Budget, left: Any, right: Any) -> Any:
     if (type(left) is str or type(right) is str) and type(left) not in (list, dict) and type(right) not in (list, dict):
         return text(b, left, right)
     raise RenderError("render.type", f"'+' cannot add {word(left)} and {word(right)}")
+
+
+def lists(b: Budget, first: Any, *others: Any) -> Any:
+    """first + second + ... where all should be lists."""
+    length = 0
+    for one in (first, *others):
+        if type(one) is not list:
+            for other in others:
+                first = add(b, first, other)
+            return first
+        length += len(one)
+    budget.spend(b, length)
+    out = first.copy()
+    for other in others:
+        out += other
+    return out
 
 
 def subtract(left: Any, right: Any) -> Any:

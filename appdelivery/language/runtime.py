@@ -10,6 +10,7 @@ import gc
 
 from appdelivery.language import budget, operators
 from appdelivery.language.problems import RenderError, word
+from appdelivery.model.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ OUTPUTS = 200
 
 def each(b: Budget, value: Any, work: int = 1) -> Any:
     """What a loop walks over: a list, the keys of a map, nothing for null."""
-    if value is None:
-        return ()
     kind = type(value)
     if kind is dict:
         value = list(value)
+    elif value is None:
+        return ()
     elif kind is not list:
         raise RenderError("render.type", f"a loop needs a list or a map, not {word(value)}")
     if len(value) > budget.ITEMS:
@@ -224,6 +225,12 @@ def bounded(trees: Sequence[Any]) -> None:
 
 
 HELPERS = {
+    "type": type,
+    "TEXTS": (str, Secret),
+    "NUMBERS": (int, float),
+    "MAPS": (dict,),
+    "LISTS": (list,),
+    "lists": operators.lists,
     "each": each,
     "each_pair": each_pair,
     "each_item": each_item,

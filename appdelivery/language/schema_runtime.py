@@ -110,18 +110,22 @@ def texts(*known: str) -> Check:
     allowed = frozenset(known)
 
     def check(value: Any) -> Any:
-        return value if type(value) is str and (value in allowed or late(value)) else text(value)
+        if type(value) is str and (value in allowed or late(value)):
+            return value
+        return text(value)
 
     return check
 
 
 def numbers(least: float | None, most: float | None, *, whole_only: bool) -> Check:
+    low, high = float("-inf") if least is None else least, float("inf") if most is None else most
+
     def check(value: Any) -> Any:
         if type(value) is float:
             value = whole(value) if whole_only else value
         elif type(value) is not int:
             return other(value)
-        if (least is not None and value < least) or (most is not None and value > most):
+        if value < low or value > high:
             raise Refusal
         return value
 
@@ -130,14 +134,29 @@ def numbers(least: float | None, most: float | None, *, whole_only: bool) -> Che
 
 def each(item: Check) -> Check:
     def check(value: Any) -> Any:
-        return [item(one) for one in value] if type(value) is list else other(value)
+        if type(value) is not list:
+            return other(value)
+        out = value
+        for index, one in enumerate(value):
+            new = item(one)
+            if new is not one:
+                if out is value:
+                    out = value.copy()
+                out[index] = new
+        return out
 
     return check
 
 
+PLAIN: dict[Check, type] = {string: str, integer: int, boolean: bool}  # checks that take every value of a type as it is
+
+
 def fields(named: dict[str, Check], rest: Check, required: tuple[str, ...], fills: tuple[tuple[str, Any], ...]) -> Check:
-    """An object: every name to its check, then the defaults of those that are absent."""
+    """An object: every name to its check, then the defaults of those that are absent.  A value that gains nothing is
+    not copied."""
+    plain = {name: PLAIN.get(check) for name, check in named.items()}.get
     find = named.get
+    others = PLAIN.get(rest)
 
     def check(value: Any) -> Any:
         if type(value) is not dict:
@@ -145,12 +164,16 @@ def fields(named: dict[str, Check], rest: Check, required: tuple[str, ...], fill
         for name in required:
             if name not in value:
                 raise Refusal
-        out = {}
+        out = value.copy() if fills else value
         for name, item in value.items():
-            look = find(name, rest)
-            out[name] = item if look is string and type(item) is str else look(item)  # most values are plain texts
+            if type(item) is not plain(name, others):  # most values are plain texts
+                new = find(name, rest)(item)
+                if new is not item:
+                    if out is value:
+                        out = value.copy()
+                    out[name] = new
         for name, default in fills:
-            if name not in out:
+            if name not in value:
                 out[name] = default
         return out
 
@@ -236,17 +259,18 @@ def first(checks: tuple[Check, ...], value: Any) -> Any:
 
 def single(checks: tuple[Check, ...], value: Any) -> Any:
     """oneOf: as the only alternative that takes the value fills it."""
-    taken = []
+    found = nothing = Refusal
     for check in checks:
         try:
-            taken.append(check(value))
+            taken = check(value)
         except Refusal:
             continue
-        if len(taken) > 1:
-            break
-    if len(taken) != 1:
+        if found is not nothing:
+            raise Refusal
+        found = taken
+    if found is nothing:
         raise Refusal
-    return taken[0]
+    return found
 
 
 def join(value: Any, more: Any) -> Any:

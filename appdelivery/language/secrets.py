@@ -100,17 +100,28 @@ def settle(tree: Any, *, owner: str, path_prefix: str) -> Any:
 
 
 def _settled(tree: Any, path: Path, *, owner: str, prefix: str, problems: list[Problem]) -> Any:
-    if isinstance(tree, dict):
-        found = {k: _settled(v, (*path, k), owner=owner, prefix=prefix, problems=problems) for k, v in tree.items()}
-        return found if any(found[k] is not v for k, v in tree.items()) else tree
-    if isinstance(tree, list):
-        items = [_settled(v, (*path, i), owner=owner, prefix=prefix, problems=problems) for i, v in enumerate(tree)]
-        return items if any(new is not old for new, old in zip(items, tree, strict=True)) else tree
-    if not isinstance(tree, Spelling):
+    """Copies only what holds a Spelling; everything else stays as it is."""
+    kind = type(tree)
+    if kind is Spelling:
+        return _made(tree, path, owner=owner, prefix=prefix, problems=problems)
+    if kind is not dict and kind is not list:
         return tree
+    out = tree
+    for key, value in tree.items() if kind is dict else enumerate(tree):
+        inner = type(value)
+        if inner is Spelling or inner is dict or inner is list:
+            new = _settled(value, (*path, key), owner=owner, prefix=prefix, problems=problems)
+            if new is not value:
+                if out is tree:
+                    out = tree.copy()
+                out[key] = new
+    return out
+
+
+def _made(value: Spelling, path: Path, *, owner: str, prefix: str, problems: list[Problem]) -> Any:
     try:
-        return made(tree, f"{prefix}/{dotted(path)}", owner)
+        return made(value, f"{prefix}/{dotted(path)}", owner)
     except ValueError as error:
         hint = "write {$generate: 32}, or {$secretRef: {key: NAME}} after `appctl secret set NAME`"
         problems.append(Problem(str(error), code="parameters.secret", path=path, hint=hint))
-        return tree
+        return value

@@ -205,9 +205,8 @@ def _append(variable: str, value: Value, spot: Spot) -> None:
     if not shape.null or shape is LITERAL_NULL:
         spot.out.append(w.do(w.call("append", w.name(variable), code)))
         return
-    kept = w.fresh()
-    call = w.do(w.call("append", w.name(variable), w.name(kept)))
-    spot.out.append(w.when(w.is_given(w.keep(kept, code)), [call]))
+    test, there = w.given(code)
+    spot.out.append(w.when(test, [w.do(w.call("append", w.name(variable), there))]))
 
 
 def _splice(item: Mapping, variable: str, spot: Spot) -> Shape:

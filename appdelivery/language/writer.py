@@ -20,6 +20,10 @@ FILE_BITS = 20  # lines of a definition file fit into these: it has at most 512 
 LOAD, STORE = ast.Load(), ast.Store()
 
 
+class Perhaps(ast.IfExp):
+    """`value if test else None` with a value that is never null: whether it is there, the test says."""
+
+
 class Writer:
     """at() sets the place of everything made after it."""
 
@@ -64,6 +68,9 @@ class Writer:
     def choice(self, test: Any, yes: Any, no: Any) -> Any:
         return self.place(ast.IfExp(test, yes, no))
 
+    def perhaps(self, test: Any, value: Any) -> Any:
+        return self.place(Perhaps(test, value, self.constant(None)))
+
     def both(self, *values: Any) -> Any:
         return self.place(ast.BoolOp(ast.And(), [*values]))
 
@@ -76,12 +83,25 @@ class Writer:
     def compare(self, left: Any, operator: ast.cmpop, right: Any) -> Any:
         return self.place(ast.Compare(left, [operator], [right]))
 
+    def given(self, value: Any) -> tuple[Any, Any]:
+        """A test whether the value is there, and the value where it is."""
+        if type(value) is Perhaps:
+            return value.test, value.body
+        if type(value) is ast.Name:
+            return self.is_given(value), self.name(value.id)
+        kept = self.fresh()
+        return self.is_given(self.keep(kept, value)), self.name(kept)
+
     def is_null(self, value: Any) -> Any:
+        if type(value) is Perhaps:
+            return self.negation(value.test)
         if type(value) is ast.Constant:  # Python warns of `1 is None`
             return self.constant(value.value is None)
         return self.compare(value, ast.Is(), self.constant(None))
 
     def is_given(self, value: Any) -> Any:
+        if type(value) is Perhaps:
+            return value.test
         if type(value) is ast.Constant:
             return self.constant(value.value is not None)
         return self.compare(value, ast.IsNot(), self.constant(None))

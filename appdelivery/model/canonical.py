@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def text(tree: Any, key: bytes = b"") -> str:
     """The canonical text; `key` is the installation's digest key, needed only where secret values are inside."""
-    return json.dumps(
-        tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_secrets(key)
-    )
+    return (_encoder(key) if key else KEYLESS).encode(tree)
 
 
 def digest(tree: Any, key: bytes = b"") -> str:
@@ -29,10 +27,17 @@ def digest(tree: Any, key: bytes = b"") -> str:
     return sha256.hexdigest(text(tree, key).encode())
 
 
-def _secrets(key: bytes) -> Any:
+def _encoder(key: bytes) -> json.JSONEncoder:
+    """Trees are checked for circles where they come from: documents and live objects are JSON or YAML without any."""
+
     def default(value: object) -> object:
         if isinstance(value, Secret):
             return {"$secret": value.identity(key)}
         raise TypeError(f"a {type(value).__name__} has no canonical form")
 
-    return default
+    return json.JSONEncoder(
+        sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False, default=default
+    )
+
+
+KEYLESS = _encoder(b"")

@@ -28,15 +28,15 @@ Kept = dict[tuple[str, str, str], "dict[str, Any]"]  # (kind, namespace, name) t
 
 def stamp(works: Sequence[Work], facts: Facts) -> None:
     """Writes the annotation into the pod templates of components that ask for it."""
-    if not any(w.parts[0].definition.name == SOURCE for w in works) or IMPORTED in facts.app.annotations:
+    sources = [w for w in works if w.parts[0].definition.name == SOURCE]
+    if not sources or IMPORTED in facts.app.annotations:
         return
-    kept = {
-        (made.body["kind"], made.body["metadata"].get("namespace", ""), made.body["metadata"]["name"]): made.body
-        for w in works
-        if w.parts[0].definition.name == SOURCE
-        for made in w.objects
-        if made.body["kind"] in ("ConfigMap", "Secret") and made.body["apiVersion"] == "v1"
-    }
+    kept: Kept = {}
+    for w in sources:
+        for made in w.objects:
+            body = made.body
+            if body["kind"] in ("ConfigMap", "Secret") and body["apiVersion"] == "v1":
+                kept[body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]] = body
     for w in works:
         parameters = w.parts[0].parameters
         if type(parameters) is dict and parameters.get(PARAMETER) is True:
@@ -51,11 +51,14 @@ def _annotated(body: dict[str, Any], kept: Kept, key: bytes) -> dict[str, Any]:
     pod = template.get("spec") if type(template) is dict else None
     if type(pod) is not dict or type(template) is not dict or type(spec) is not dict:
         return body
+    named = uses(pod)
+    if not named:
+        return body
     namespace = body["metadata"].get("namespace", "")
-    used = [(kind, name) for kind, name in uses(pod) if (kind, namespace, name) in kept]
+    used = sorted([(kind, name) for kind, name in named if (kind, namespace, name) in kept])
     if not used:
         return body
-    content = [[kind, name, _content(kept[kind, namespace, name])] for kind, name in sorted(used)]
+    content = [[kind, name, _content(kept[kind, namespace, name])] for kind, name in used]
     metadata = template.get("metadata") or {}
     annotations = {**(metadata.get("annotations") or {}), ANNOTATION: canonical.digest(content, key)[:LENGTH]}
     return {**body, "spec": {**spec, "template": {**template, "metadata": {**metadata, "annotations": annotations}}}}
@@ -68,12 +71,13 @@ def _content(body: dict[str, Any]) -> list[Any]:
 def uses(pod: dict[str, Any]) -> set[tuple[str, str]]:
     """(kind, name) of every ConfigMap and Secret that a pod spec names."""
     found: set[tuple[str, str]] = set()
-    for container in (*maps(pod.get("containers")), *maps(pod.get("initContainers"))):
-        for source in maps(container.get("envFrom")):
-            _add(found, source.get("configMapRef"), source.get("secretRef"))
-        for variable in maps(container.get("env")):
-            if type(value := variable.get("valueFrom")) is dict:
-                _add(found, value.get("configMapKeyRef"), value.get("secretKeyRef"))
+    for field in ("containers", "initContainers"):
+        for container in maps(pod.get(field)):
+            for source in maps(container.get("envFrom")):
+                _add(found, source.get("configMapRef"), source.get("secretRef"))
+            for variable in maps(container.get("env")):
+                if type(value := variable.get("valueFrom")) is dict:
+                    _add(found, value.get("configMapKeyRef"), value.get("secretKeyRef"))
     for volume in maps(pod.get("volumes")):
         _add(found, volume.get("configMap"), volume.get("secret"), "secretName")
         if type(projected := volume.get("projected")) is dict:

@@ -49,9 +49,11 @@ def connect(works: Sequence[Work], facts: Facts) -> list[Work]:
     known = {of.component.name: of for of in works}
     writers = _writers(works, facts)
     problems: list[Problem] = []
+    edges = False
     for of in works:
-        if of.component.inputs or any(b"${" in part.written for part in of.parts):
+        if of.expressions or of.component.inputs:
             _find(of, known, writers, facts=facts, problems=problems)
+        edges = edges or bool(of.depends_on)
         for name in of.component.depends_on:
             if name not in known:
                 message = (
@@ -60,7 +62,7 @@ def connect(works: Sequence[Work], facts: Facts) -> list[Work]:
                 path = (*of.component.path, "dependsOn", of.component.depends_on.index(name))
                 problems.append(work.at(facts.app, Problem(message, code="app.depends-on", path=path)))
     work.stop(problems)
-    return _ordered(works, known, facts) if any(of.depends_on for of in works) else list(works)
+    return _ordered(works, known, facts) if edges else list(works)
 
 
 def _writers(works: Sequence[Work], facts: Facts) -> dict[str, tuple[Work, Output]]:
@@ -127,17 +129,15 @@ def _expressions(part: Part) -> list[tuple[Path, str]]:
 
 
 def _walk(tree: Any, path: Path, found: list[tuple[Path, str]]) -> None:
-    kind = type(tree)
-    if kind is str:
-        # Plain paths need no compiler, and so none is loaded for them.
-        if "${" in tree and (_plain(tree) or _compiler().find(tree)):
-            found.append((path, tree))
-    elif kind is dict:
-        for key, value in tree.items():
+    """tree: a map or a list."""
+    for key, value in tree.items() if type(tree) is dict else enumerate(tree):
+        kind = type(value)
+        if kind is str:
+            # Plain paths need no compiler, and so none is loaded for them.
+            if "${" in value and (_plain(value) or _compiler().find(value)):
+                found.append(((*path, key), value))
+        elif kind is dict or kind is list:
             _walk(value, (*path, key), found)
-    elif kind is list:
-        for index, value in enumerate(tree):
-            _walk(value, (*path, index), found)
 
 
 def _compiler() -> Any:
@@ -188,18 +188,21 @@ def _ordered(works: Sequence[Work], known: Mapping[str, Work], facts: Facts) -> 
     """Depth first in declared order; a cycle is printed."""
     done: dict[str, Work] = {}
     for of in works:
-        _visit(of, known, [], done, facts)
+        if of.component.name not in done:
+            _visit(of, known, [], done, facts)
     return list(done.values())
 
 
 def _visit(of: Work, known: Mapping[str, Work], trail: list[str], done: dict[str, Work], facts: Facts) -> None:
     name = of.component.name
-    if name in done:
+    if not of.depends_on:
+        done[name] = of
         return
     if name in trail:
         cycle = [*trail[trail.index(name) :], name]
         message = f"components wait for each other: {' -> '.join(cycle)}"
         raise SpecError([work.at(facts.app, Problem(message, code="app.cycle", path=known[cycle[0]].component.path))])
     for other in of.depends_on:
-        _visit(known[other], known, [*trail, name], done, facts)
+        if other not in done:
+            _visit(known[other], known, [*trail, name], done, facts)
     done[name] = of

@@ -48,7 +48,7 @@ class Part:
         self.properties = properties
         self.path = path  # of the properties, in the document
         self.trait = trait
-        self.written = _searchable(properties)
+        self.written = searchable(properties)
         self.parameters: Any = None  # checked and filled
         self.leaves: tuple[Any, ...] = ()  # dataflow.Leaf: places that take their value from elsewhere
         self.waiting: dict[str, str] = {}  # text of a leaf to the placeholder that stands for it
@@ -61,10 +61,10 @@ class Part:
         return f"{self.definition.name} ({self.trait.name})" if self.trait.name else self.definition.name
 
 
-def _searchable(properties: dict[str, Any]) -> bytes:
+def searchable(properties: dict[str, Any]) -> bytes:
     """The properties as one text to search in: an order of magnitude cheaper than to walk them."""
     try:
-        return marshal.dumps(properties, 2)
+        return marshal.dumps(properties)
     except ValueError:  # a value that is not plain data: whatever is searched for may be in it
         return b"${ $${ $generate"
 
@@ -79,6 +79,7 @@ class Work:
         "context",
         "depends_on",
         "digest",
+        "expressions",
         "late",
         "objects",
         "owned",
@@ -98,6 +99,7 @@ class Work:
         self.revision = ""
         self.context: dict[str, Any] = {}
         self.depends_on: tuple[str, ...] = component.depends_on
+        self.expressions = False  # whether `${` stands anywhere in its properties
         self.late = False  # whether some of its properties take their value from elsewhere
         self.waits_for: list[Reference] = []
         self.objects: list[Object] = []
@@ -108,26 +110,31 @@ def open_all(app: Application, definitions: Resolve) -> list[Work]:
     """Every component with its definitions; SpecError with all unknown types."""
     works: list[Work] = []
     problems: list[Problem] = []
-    known: dict[tuple[str, str], Definition] = {}
+    components: dict[str, Definition] = {}
+    traits: dict[str, Definition] = {}
 
-    def find(kind: str, type: str, path: Path) -> Definition | None:
-        found = known.get((kind, type))
-        if found is None:
-            try:
-                found = known[kind, type] = definitions(kind, type)
-            except errors.SpecError as error:
-                problems.extend([at(app, p, (*path, "type")) if not p.file else p for p in error.problems])
+    def find(known: dict[str, Definition], kind: str, type: str, path: Path) -> Definition | None:
+        try:
+            found = known[type] = definitions(kind, type)
+        except errors.SpecError as error:
+            problems.extend([at(app, p, (*path, "type")) if not p.file else p for p in error.problems])
+            return None
         return found
 
     for component in app.components:
-        definition = find(COMPONENT, component.type, component.path)
-        traits = [(trait, find(TRAIT, trait.type, trait.path)) for trait in component.traits]
-        if definition is not None and not problems:
-            parts = [Part(definition, component.properties, (*component.path, "properties"), None)]
-            parts += [Part(d, t.properties, (*t.path, "properties"), t) for t, d in traits if d is not None]
-            works.append(Work(component, parts))
-            for part in parts:
-                problems += _usable(part, works[-1], app)
+        definition = components.get(component.type) or find(components, COMPONENT, component.type, component.path)
+        given = [(trait, traits.get(trait.type) or find(traits, TRAIT, trait.type, trait.path)) for trait in component.traits]
+        if definition is None or problems:
+            continue
+        of = Work(component, [Part(definition, component.properties, (*component.path, "properties"), None)])
+        for trait, known in given:
+            assert known is not None
+            of.parts.append(Part(known, trait.properties, (*trait.path, "properties"), trait))
+        for part in of.parts:
+            of.expressions = of.expressions or b"${" in part.written
+            if part.definition.deprecated or part.definition.use:
+                problems += _usable(part, of, app)
+        works.append(of)
     stop(problems)
     return works
 

@@ -18,8 +18,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 ALLOWED = (
     ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign, ast.Expr, ast.If, ast.For, ast.Continue,
     ast.Pass, ast.Name, ast.Load, ast.Store, ast.Constant, ast.Call, ast.Subscript, ast.IfExp, ast.BoolOp, ast.And,
-    ast.Or, ast.UnaryOp, ast.Not, ast.Compare, ast.Is, ast.IsNot, ast.Eq, ast.NotEq, ast.NamedExpr, ast.List, ast.Tuple,
-    ast.Dict,
+    ast.Or, ast.UnaryOp, ast.Not, ast.Compare, ast.Is, ast.IsNot, ast.Eq, ast.NotEq, ast.In, ast.NamedExpr, ast.List,
+    ast.Tuple, ast.Dict,
 )  # fmt: skip
 FORBIDDEN = (
     "ATTR",
