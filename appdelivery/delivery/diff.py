@@ -8,6 +8,8 @@ Called by platform for `diff`, `plan --diff` and `compare`.
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from appdelivery.delivery.ports import Fleet, Identity
     from appdelivery.model.change import Change, Plan
     from appdelivery.model.history import Managed
+    from appdelivery.model.live import Live
+    from appdelivery.model.refs import Ref
 
 IN_FLIGHT = 16
 
@@ -43,6 +47,7 @@ class Asking:
     masks: Mapping[str, str]  # secret value to what is shown for it
     given: Policies
     consent: Consent
+    there: Mapping[Identity, Live]
 
 
 async def live(
@@ -60,7 +65,11 @@ async def live(
     items = {item.identity: item for item in desired}
     given = Policies(conflict=tuple(conflict))
     rows = {row.identity: row for row in inventory}
-    asking = Asking(fleet, known or Known(), rows, key, masks(desired, key), given, consent or plan.Consent())
+    seen = known or Known()
+    there = await _there(fleet, made, items, seen)
+    # Values that secrets have now are hidden as well as those they are to have: both re-appear in what is shown.
+    hide = {**masks(desired, key), **_live_masks(there.values(), key)}
+    asking = Asking(fleet, seen, rows, key, hide, given, consent or plan.Consent(), there)
     limit = asyncio.Semaphore(IN_FLIGHT)
     scaled = plan.autoscaled(desired, asking.known)
 
@@ -71,6 +80,32 @@ async def live(
     return list(
         await asyncio.gather(*[one(c) for c in made.changes if c.action in ("create", "update", "replace", "delete")])
     )
+
+
+async def _there(fleet: Fleet, made: Plan, items: Mapping[Identity, Desired], known: Known) -> dict[Identity, Live]:
+    """The live objects that a plan updates or replaces, as they are now."""
+    wanted: dict[str, list[Ref]] = {}
+    for change in made.changes:
+        identity = change.subject.identity
+        if change.action in ("update", "replace") and identity in items:
+            fact = known.facts.get(identity)
+            wanted.setdefault(change.subject.cluster, []).append(fact.ref if fact is not None else change.subject.ref)
+    read = await asyncio.gather(*[fleet.read(cluster, refs) for cluster, refs in wanted.items()])
+    return {
+        (cluster, ref.identity): live for cluster, found in zip(wanted, read, strict=True) for ref, live in found.items()
+    }
+
+
+def _live_masks(there: Iterable[Live], key: bytes) -> dict[str, str]:
+    found = {}
+    for live in there:
+        if (live.ref.group, live.ref.kind) == ("", "Secret"):
+            for value in (live.body.get("data") or {}).values():
+                with contextlib.suppress(ValueError):  # bytes that are no text cannot re-appear as text
+                    plain = base64.b64decode(str(value), validate=True).decode()
+                    if len(plain) >= redact.SHORTEST:
+                        found[plain] = Secret(plain).mask(key)
+    return found
 
 
 def between(before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -136,10 +171,7 @@ async def _created(asking: Asking, name: str, item: Desired) -> dict[str, Any]:
 async def _updated(
     asking: Asking, name: str, change: Change, item: Desired, scaled: Mapping[tuple[str, str, str, str], Identity]
 ) -> dict[str, Any]:
-    cluster = item.subject.cluster
-    fact = asking.known.facts.get(item.identity)
-    ref = fact.ref if fact is not None else item.subject.ref
-    live = (await asking.fleet.read(cluster, [ref])).get(ref)
+    live = asking.there.get(item.identity)
     if live is None:
         return await _created(asking, name, item)
     left, notes = left_out(item, asking.rows.get(item.identity), scaled, change)

@@ -248,7 +248,7 @@ class FakeFleet:
     # --- inside -----------------------------------------------------------------------------------------------------
     async def _enter(self, request: Request) -> World:
         if request.cluster not in self.worlds:
-            raise errors.NotFound(f"there is no cluster '{request.cluster}'", code="cluster.unknown")
+            raise errors.Unreachable(f"reach cluster {request.cluster}: unknown", code="cluster.unknown", retryable=False)
         label = f"{request.verb} {request.cluster} {request.kind} {request.name}".rstrip()
         self.crash.before(label)
         self._label = label

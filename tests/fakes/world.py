@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from fakes import kinds, ssa
@@ -33,6 +34,7 @@ class World:
         self.listeners: list[Callable[[tuple[str, Body]], None]] = []
         self.deleted: list[Identity] = []  # every object that ever went, in order
         self._created = 0
+        self._held: set[Identity] = set()  # being deleted, kept by finalizers
         self._clock = clock
         self._weather = weather
         self._kinds = kinds.served()
@@ -101,6 +103,8 @@ class World:
     def _replace(self, ref: Ref, live: Body | None, sent: Body, how: ApplyOptions) -> Body:
         of, me = ref.of, (how.manager, "Apply", "")
         keep = {"status": live["status"]} if live and "status" in live else {}
+        guards = {k: live["metadata"][k] for k in ("finalizers", "ownerReferences") if live and k in live["metadata"]}
+        sent = {**sent, "metadata": {**guards, **sent["metadata"]}}
         changed = ssa.differing(of, live or {}, sent)
         new = ssa.fields(of, sent)
         managers = {k: (owned - changed) & new for k, owned in _managers(live).items() if k != me and not k[2]}
@@ -154,6 +158,7 @@ class World:
         if how.dry_run:
             return "deleted"
         if metadata.get("finalizers"):
+            self._held.add(ref.identity)
             self._commit(ref, _copied(live) | {"metadata": {**metadata, "deletionTimestamp": self._now()}})
             return "deleting"
         if how.propagation == "Foreground":
@@ -243,8 +248,16 @@ class World:
         body["metadata"]["resourceVersion"] = str(self.version)
         self.objects[ref.identity] = _copied(body)
         self._tell("seen", body)
+        if "deletionTimestamp" in body["metadata"] and not body["metadata"].get("finalizers") and not quiet:
+            self._last_hold_gone(ref, body)
+            return
         if not quiet and "deletionTimestamp" not in body["metadata"] and (status := self._weather(body)) is not None:
             self.set_status(ref, status)
+
+    def _last_hold_gone(self, ref: Ref, body: Body) -> None:
+        if ref.identity in self._held:
+            self._held.discard(ref.identity)
+            self._remove(ref.identity, body["metadata"]["uid"], "Background")
 
     def _remove(self, identity: Identity, uid: str, propagation: str) -> None:
         live = self.objects.get(identity)
@@ -284,15 +297,23 @@ def _copied(tree: Any) -> Any:
 
 
 def matches(body: Body, selector: Selector) -> bool:
-    """Equality terms and bare keys: what this project sends."""
     metadata = body["metadata"]
     labels = metadata.get("labels") or {}
-    for term in filter(None, selector.labels.split(",")):
-        key, equals, value = term.partition("=")
-        if (labels.get(key) != value.lstrip("=")) if equals else key not in labels:
-            return False
     known = {"metadata.name": metadata["name"], "metadata.namespace": metadata.get("namespace", "")}
-    return all(known.get(t.partition("=")[0]) == t.partition("=")[2] for t in filter(None, selector.fields.split(",")))
+    terms = re.findall(r"[^,(]+(?:\([^)]*\))?", selector.labels)
+    return all(_holds(term.strip(), labels) for term in terms) and all(
+        known.get(t.partition("=")[0]) == t.partition("=")[2] for t in filter(None, selector.fields.split(","))
+    )
+
+
+def _holds(term: str, labels: dict[str, str]) -> bool:
+    if found := re.fullmatch(r"(\S+) (in|notin) \((.*)\)", term):
+        key, word, values = found.groups()
+        return (labels.get(key) in [value.strip() for value in values.split(",")]) is (word == "in")
+    if found := re.fullmatch(r"([^=!]+)(==?|!=)(.*)", term):
+        key, word, value = found.groups()
+        return (labels.get(key) == value) is (word != "!=")
+    return term[1:] not in labels if term.startswith("!") else term in labels
 
 
 def _managers(live: Body | None) -> Managers:
