@@ -51,8 +51,15 @@ def changes(args: Namespace) -> list[overrides.Change]:
     found += [overrides.Change("json", text, flag="--set-json") for text in args.set_json]
     for text in args.set_file:
         path = text.partition("=")[2]
-        found.append(overrides.Change("file", text, _text(path, "--set-file").decode(), flag="--set-file"))
+        found.append(overrides.Change("file", text, _decoded(path), flag="--set-file"))
     return found
+
+
+def _decoded(path: str) -> str:
+    try:
+        return _text(path, "--set-file").decode()
+    except UnicodeDecodeError:
+        raise errors.UsageError(f"--set-file {path}: it is not UTF-8 text") from None
 
 
 def _text(path: str, flag: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from appdelivery import errors
 from appdelivery.cli import commands
 
 TYPE_CHECKING = False
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from argparse import Action, ArgumentParser, Namespace
     from collections.abc import Iterable
 
+# bash expands what it completes with: a name that holds more than this is not offered.
+HARMLESS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./@:=")
 EXAMPLE = "source <(appctl completion bash)"
 SCRIPTS = {
     "bash": """_appctl() {
@@ -51,8 +54,11 @@ def run(args: Namespace) -> int:
 def complete(words: list[str]) -> int:
     """Answers the scripts: what may stand at the last word.  Errors are silence: a shell must not be disturbed."""
     last, before = (words[-1], words[:-1]) if words else ("", [])
-    for choice in sorted({c for c in _choices(before, last) if c.startswith(last)}):
-        sys.stdout.write(choice + "\n")
+    try:
+        found = {c for c in _choices(before, last) if c.startswith(last) and not set(c) - HARMLESS}
+    except errors.AppError:
+        return 0
+    sys.stdout.write("".join([f"{choice}\n" for choice in sorted(found)]))
     return 0
 
 
@@ -66,6 +72,8 @@ def _choices(before: list[str], last: str) -> Iterable[str]:
 
     from appdelivery.cli import flags
 
+    if name == "help":
+        return commands.COMMANDS
     parser = flags.parser(name, importlib.import_module(commands.module(name)))
     valued = _valued(parser, before[-1])
     if valued is not None:

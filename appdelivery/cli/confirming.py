@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from appdelivery import errors
+from appdelivery.cli import clean
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -17,7 +18,7 @@ def ask(args: Namespace, question: str, *, expect: str = "") -> None:
         return
     if not sys.stdin.isatty():
         raise errors.Refused(question, code="needs-confirmation", hint="there is no terminal to answer on: add --yes")
-    sys.stderr.write(f"{question} {f'Type {expect}: ' if expect else '[y/N] '}")
+    sys.stderr.write(f"{clean.text(question)} {f'Type {expect}: ' if expect else '[y/N] '}")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()
     if answer != expect if expect else answer.lower() not in ("y", "yes"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from appdelivery import errors
-from appdelivery.cli import asking, flags, parameters, printing
+from appdelivery.cli import asking, clean, flags, parameters, printing
 from appdelivery.platform import rendering
 
 TYPE_CHECKING = False
@@ -71,10 +71,10 @@ def head(definition: Definition) -> dict[str, object]:
 
 
 def introduce(definition: Definition) -> None:
-    sys.stdout.write(f"{NOUNS[definition.kind]} {definition.name}: {definition.description}\n")
+    sys.stdout.write(f"{NOUNS[definition.kind]} {definition.name}: {clean.text(definition.description)}\n")
     for word, values in (("applies to", definition.applies_to), ("owns", definition.owns), ("needs", definition.requires)):
         if values:
-            sys.stdout.write(f"{word} {', '.join(values)}\n")
+            sys.stdout.write(f"{word} {clean.text(', '.join(values))}\n")
     if definition.deprecated:
-        sys.stdout.write(f"deprecated: {definition.deprecated}\n")
+        sys.stdout.write(f"deprecated: {clean.text(str(definition.deprecated))}\n")
     sys.stdout.write("\n")

@@ -26,7 +26,7 @@ def report(error: Exception, words: list[str]) -> int:
     if _wants_json(words):
         import json
 
-        sys.stderr.write(json.dumps(as_problem_json(error), ensure_ascii=False) + "\n")
+        sys.stderr.write(clean.json(json.dumps(as_problem_json(error), ensure_ascii=False)) + "\n")
         return code
     if error.problems:
         problems(error.problems)

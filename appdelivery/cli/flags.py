@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
+
+from appdelivery import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,11 +17,22 @@ EXIT_CODES = "exit codes: 0 done, 1 the answer is no, 2 could not be done, 3 tim
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with exit code 64, no abbreviations, and errors in our shape."""
+    """argparse without abbreviations, with errors in our shape, and help that begins with what the command is for."""
 
     def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"error: {self.prog}: {message}\n  {self.prog} --help shows the flags\n")
-        raise SystemExit(64)
+        raise errors.UsageError(f"{self.prog}: {message}", hint=f"{self.prog} --help shows the flags")
+
+    def format_help(self) -> str:
+        made = self._get_formatter()
+        made.add_text(self.description)
+        made.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        for group in self._action_groups:
+            made.start_section(group.title)
+            made.add_text(group.description)
+            made.add_arguments(group._group_actions)
+            made.end_section()
+        made.add_text(self.epilog)
+        return made.format_help()
 
 
 def parser(name: str, command: ModuleType) -> Parser:
@@ -35,8 +47,15 @@ def parser(name: str, command: ModuleType) -> Parser:
     )
     command.add(made)
     add_common(made)
+    made.usage = " ".join(["appctl", name, *[_positional(a) for a in made._actions if not a.option_strings], "[flags]"])
     _from_environment(made)
     return made
+
+
+def _positional(action: argparse.Action) -> str:
+    """The list of flags follows anyway: a usage line that holds them all hides what matters."""
+    shown = str(action.metavar or "|".join(map(str, action.choices or ())) or action.dest.upper())
+    return {"?": f"[{shown}]", "*": f"[{shown} ...]", "+": f"{shown} ..."}.get(str(action.nargs), shown)
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:

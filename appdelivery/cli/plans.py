@@ -26,7 +26,7 @@ TAKE_OVER = "adopted"
 
 def show(plan: Plan, title: str, *, colour: bool, graph: bool = False) -> None:
     """Everything that would happen; said even when nothing would."""
-    sys.stdout.write(f"{title}\n")
+    sys.stdout.write(f"{clean.text(title)}\n")
     shown = [c for c in plan.changes if c.action != "unchanged"]
     width = max((len(_subject(c)) for c in shown), default=0)
     for change in shown:
@@ -66,7 +66,7 @@ def edges(plan: Plan) -> None:
     for edge in plan.edges:
         (_, waiter), (_, other) = edge.waiter, edge.other
         soft = "" if edge.hard else "  (soft)"
-        sys.stdout.write(f"  {waiter[1]}/{waiter[3]} after {other[1]}/{other[3]} is {edge.until}{soft}\n")
+        sys.stdout.write(clean.text(f"  {waiter[1]}/{waiter[3]} after {other[1]}/{other[3]} is {edge.until}{soft}") + "\n")
 
 
 def tree(plan: Plan) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def answer(tree: Any, form: str) -> None:
     else:
         import json
 
-        sys.stdout.write(json.dumps(tree, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(clean.json(json.dumps(tree, indent=2, ensure_ascii=False)) + "\n")
 
 
 def items(rows: Sequence[dict[str, Any]], columns: Sequence[str], args: Namespace, *, kind: str = "application") -> None:
@@ -53,7 +53,7 @@ def items(rows: Sequence[dict[str, Any]], columns: Sequence[str], args: Namespac
     elif form == "name":
         for row in rows:
             place = f"{row['namespace']}/" if row.get("namespace") else ""
-            sys.stdout.write(f"{kind}/{place}{row['name']}\n")
+            sys.stdout.write(clean.text(f"{kind}/{place}{row['name']}") + "\n")
     else:
         chosen = args.columns.split(",") if getattr(args, "columns", None) else columns
         unknown = [c for c in chosen if rows and c not in rows[0]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from appdelivery.cli import asking, failures, flags, printing
+from appdelivery.cli import asking, clean, failures, flags, printing
 from appdelivery.platform import rendering
 from appdelivery.render.render import RenderContext
 
@@ -31,7 +31,7 @@ def run(args: Namespace) -> int:
     if args.lenient or args.warnings:
         failures.problems(work.loaded.warnings)
     if args.output == "name":
-        sys.stdout.write("".join(f"{b['kind'].lower()}/{b['metadata']['name']}\n" for b in bodies))
+        sys.stdout.write("".join(clean.text(f"{b['kind'].lower()}/{b['metadata']['name']}") + "\n" for b in bodies))
         return failures.DONE
     shown = [_opened(body) if args.show_secrets else _masked(body) for body in bodies]
     if args.output == "json":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from appdelivery.cli import asking, flags, opening, printing
+from appdelivery.cli import asking, clean, flags, opening, printing
 from appdelivery.platform import identity, local, looking
 
 if TYPE_CHECKING:
@@ -71,15 +71,15 @@ def head(summary: Summary, release: Release | None, *, colour: bool) -> None:
     health = printing.paint(summary.health, printing.BY_WORD.get(summary.health, ""), on=colour)
     sys.stdout.write(
         f"{summary.app}  {summary.app.name}-v{summary.revision}  {health}"
-        + (f"  {summary.message}" if summary.message else "")
+        + (f"  {clean.text(summary.message)}" if summary.message else "")
         + "\n"
     )
     if release:
         ago = printing.age((identity.clock() - release.opened_at).total_seconds())
         outcome = printing.paint(release.outcome, printing.BY_WORD.get(release.outcome, ""), on=colour)
         sys.stdout.write(
-            f"release {release.number} by {release.actor} {ago} ago ({release.cause}): {outcome}"
-            + (f", {release.message}" if release.message else "")
+            f"release {release.number} by {clean.text(str(release.actor))} {ago} ago ({release.cause}): {outcome}"
+            + (f", {clean.text(release.message)}" if release.message else "")
             + "\n"
         )
 
@@ -112,7 +112,7 @@ def branches(rows: Sequence[Managed], *, colour: bool) -> None:
     """cluster > component > object, worst first, with the last branch closed."""
     for cluster in sorted({r.cluster for r in rows}):
         here = [r for r in rows if r.cluster == cluster]
-        sys.stdout.write(f"{cluster}\n")
+        sys.stdout.write(f"{clean.text(cluster)}\n")
         names = sorted(
             {r.component for r in here}, key=lambda name: min(WORST.index(r.health) for r in here if r.component == name)
         )
@@ -128,6 +128,6 @@ def branches(rows: Sequence[Managed], *, colour: bool) -> None:
                 word = printing.paint(health, printing.BY_WORD.get(health, ""), on=colour)
                 sys.stdout.write(
                     f"{stem} {r.ref.kind} {r.ref.name}  {word}"
-                    + (f"  {r.health_reason}" if r.health_reason and health != "healthy" else "")
+                    + (f"  {clean.text(r.health_reason)}" if r.health_reason and health != "healthy" else "")
                     + "\n"
                 )

@@ -42,7 +42,7 @@ def run(args: Namespace) -> int:
         printing.answer({"items": rows}, "json")
         return failures.NO if failed else failures.DONE
     for result in failed:
-        sys.stdout.write(f"FAILED {result.definition}: {clean.text(result.case)}  ({result.file})\n")
+        sys.stdout.write(clean.text(f"FAILED {result.definition}: {result.case}  ({result.file})") + "\n")
         if result.difference:
             sys.stdout.write("".join(f"    {line}\n" for line in clean.lines(result.difference).splitlines()))
         failures.problems(result.problems)

@@ -43,5 +43,7 @@ def show(branches: Sequence[live.Branch], stem: str, *, colour: bool) -> None:
         last = i == len(branches) - 1
         word = printing.paint(branch.health.state, printing.BY_WORD.get(branch.health.state, ""), on=colour)
         said = f"  {clean.text(branch.health.message)}" if branch.health.message and branch.health.state != "healthy" else ""
-        sys.stdout.write(f"{stem}{'└─' if last else '├─'} {branch.ref.kind} {branch.ref.name}  {word}{said}\n")
+        sys.stdout.write(
+            f"{stem}{'└─' if last else '├─'} {clean.text(branch.ref.kind)} {clean.text(branch.ref.name)}  {word}{said}\n"
+        )
         show(branch.children, stem + ("   " if last else "│  "), colour=colour)

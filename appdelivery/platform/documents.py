@@ -58,7 +58,7 @@ def load(request: Request, schemas: overrides.Schemas) -> Loaded:
     if problems:
         raise errors.SpecError(problems)
     _refuse_masks(trees, texts)
-    trees = overrides.apply(trees, request.changes, schemas)
+    trees = overrides.apply(trees, request.changes, schemas, lenient=request.lenient)
     documents = locating(texts, lambda: reading.documents(trees, namespace=request.namespace, lenient=request.lenient))
     if not documents.applications:
         raise errors.RequestError(
@@ -95,7 +95,7 @@ def read(request: Request) -> dict[str, bytes]:
         if path == STDIN:
             if request.stdin is None:
                 raise errors.UsageError("standard input is not available here")
-            texts[STDIN] = request.stdin()
+            texts[STDIN] = texts.get(STDIN) or request.stdin()  # given twice, it is still read once
         elif os.path.isdir(path):
             inside = _files(path)
             if not inside:

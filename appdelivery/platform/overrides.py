@@ -1,12 +1,11 @@
 r"""--set, --set-string, --set-json, --set-file and --values: changes of component properties before anything is checked.
 
 Paths have helm's grammar: `web.image=x`, `web.env[0].value=y`, `web.labels.app\.kubernetes\.io/name=z`, lists as
-`{a,b}`, several separated by commas, `null` removes.  A value takes the type that the component's schema gives its path.
+`{a,b}`, several separated by commas, `null` removes.  A value takes the type that the component's schema gives its path;
+where the schema leaves it open, the type that YAML gives it.  A path that the schema does not know is refused.
 """
 
 from __future__ import annotations
-
-import json
 
 from appdelivery import errors
 from appdelivery.language import yaml_in
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 REMOVE = object()
 LONGEST_LIST = 65_536
+COMPOSED = ("oneOf", "anyOf", "allOf", "$ref", "patternProperties")
 
 
 @record
@@ -34,7 +34,9 @@ class Change:
     flag: str = "--set"
 
 
-def apply(trees: list[tuple[str, int, Any]], changes: Sequence[Change], schemas: Schemas) -> list[tuple[str, int, Any]]:
+def apply(
+    trees: list[tuple[str, int, Any]], changes: Sequence[Change], schemas: Schemas, *, lenient: bool = False
+) -> list[tuple[str, int, Any]]:
     """Copies of the documents with the changes made; documents that no change names are shared."""
     for change in changes:
         if change.how == "tree":
@@ -42,19 +44,35 @@ def apply(trees: list[tuple[str, int, Any]], changes: Sequence[Change], schemas:
                 trees = _in_component(trees, component, change, _merging(properties))
         else:
             for path, raw in _assignments(change):
-                trees = _in_component(trees, str(path[0]), change, _setting(path[1:], raw, change, schemas))
+                work = _setting(path[1:], raw, change, schemas, lenient=lenient)
+                trees = _in_component(trees, str(path[0]), change, work)
     return trees
 
 
-def _setting(steps: list[str | int], raw: Any, change: Change, schemas: Schemas) -> Callable[[Any], Any]:
+def _setting(steps: list[str | int], raw: Any, change: Change, schemas: Schemas, *, lenient: bool) -> Callable[[Any], Any]:
     def change_component(component: dict[str, Any]) -> dict[str, Any]:
-        value = raw
-        if change.how == "typed":
-            value = _typed(raw, _schema_at(schemas(str(component.get("type", ""))), steps), change)
+        schema = schemas(str(component.get("type", "")))
+        if not lenient:
+            _must_be_known(schema, steps, change)
+        value = _typed(raw, _schema_at(schema, steps)) if change.how == "typed" else raw
         properties = component.get("properties") or {}
         return {**component, "properties": _put(properties, steps, value, change)}
 
     return change_component
+
+
+def _must_be_known(schema: dict[str, Any], steps: Sequence[str | int], change: Change) -> None:
+    """Refused here and not by the check of the document, which could only point at a line that is not to blame."""
+    for i, step in enumerate(steps):
+        known = schema.get("properties") or {}
+        closed = schema.get("additionalProperties") is False and not any(word in schema for word in COMPOSED)
+        if isinstance(step, str) and closed and step not in known:
+            raise errors.RequestError(
+                f"{change.flag} {change.text}: unknown property '{step}'{suggest.meant(step, list(known))}",
+                hint=f"known: {', '.join(known) or 'none'}",
+                code="unknown-property",
+            )
+        schema = _schema_at(schema, steps[i : i + 1])
 
 
 def _in_component(
@@ -107,22 +125,33 @@ def _assignments(change: Change) -> list[tuple[list[str | int], Any]]:
             raise errors.UsageError(f"{change.flag} {change.text}: write COMPONENT.path=value")
         return [(_path(path, change), change.value if change.how == "file" else _json(rest, change))]
     found = []
-    for piece in _split(change.text, ","):
-        path, sign, rest = _partition(piece)
+    pieces = _split(change.text, ",")
+    for piece in pieces[:-1] if len(pieces) > 1 and not pieces[-1] else pieces:  # a last comma is one too many
+        path, sign, rest = _partition(piece, "=")
         if not sign:
             raise errors.UsageError(f"{change.flag} {piece}: write COMPONENT.path=value")
-        raw: Any = _unescape(rest)
-        if rest.startswith("{") and rest.endswith("}"):
-            raw = [_unescape(item) for item in _split(rest[1:-1], ",")] if rest != "{}" else []
-        found.append((_path(path, change), raw))
+        found.append((_path(path, change), _list(rest, change) if rest.startswith("{") else _unescape(rest)))
     return found
 
 
+def _list(text: str, change: Change) -> list[str]:
+    if not text.endswith("}") or text.endswith("\\}"):
+        raise errors.UsageError(
+            f"{change.flag} {change.text}: the list '{text}' does not end with '}}'",
+            hint="write {a,b}; a value that begins with a brace: \\{...",
+        )
+    return [_unescape(item) for item in _split(text[1:-1], ",")] if text != "{}" else []
+
+
 def _json(text: str, change: Change) -> Any:
+    """With the limits that every document has: depth, size, no NaN, no key twice."""
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise errors.UsageError(f"{change.flag} {change.text}: not JSON: {error}") from None
+        read = yaml_in.load(text.encode(), "value.json")
+    except errors.SpecError as error:
+        raise errors.UsageError(f"{change.flag} {change.text[:100]}: {error.problems[0].message}") from None
+    if len(read) != 1:
+        raise errors.UsageError(f"{change.flag} {change.text[:100]}: not JSON: there is no value")
+    return read[0]
 
 
 def _split(text: str, separator: str) -> list[str]:
@@ -142,13 +171,14 @@ def _split(text: str, separator: str) -> list[str]:
     return [*pieces, text[start:]]
 
 
-def _partition(text: str) -> tuple[str, str, str]:
+def _partition(text: str, at: str) -> tuple[str, str, str]:
+    """As str.partition, but not at an escaped character."""
     i = 0
     while i < len(text):
         if text[i] == "\\":
             i += 1
-        elif text[i] == "=":
-            return text[:i], "=", text[i + 1 :]
+        elif text[i] == at:
+            return text[:i], at, text[i + 1 :]
         i += 1
     return text, "", ""
 
@@ -156,16 +186,18 @@ def _partition(text: str) -> tuple[str, str, str]:
 def _path(text: str, change: Change) -> list[str | int]:
     steps: list[str | int] = []
     for piece in _split(text, "."):
-        name, bracket, rest = piece.partition("[")
+        name, bracket, rest = _partition(piece, "[")
         if name:
             steps.append(_unescape(name))
         while bracket:
-            number, _, after = rest.partition("]")
-            if not number.isdigit() or int(number) > LONGEST_LIST:
-                raise errors.UsageError(f"{change.flag} {change.text}: '[{number}]' is not a list index")
+            number, closed, after = rest.partition("]")
+            if not closed or not number.isascii() or not number.isdigit() or int(number) > LONGEST_LIST:
+                raise errors.UsageError(f"{change.flag} {change.text}: '[{number}{closed}' is not a list index")
             steps.append(int(number))
-            _, bracket, rest = after.partition("[")
-        if not name and not piece:
+            between, bracket, rest = _partition(after, "[")
+            if between:
+                raise errors.UsageError(f"{change.flag} {change.text}: write a dot between ']' and '{between}'")
+        if not piece:
             raise errors.UsageError(f"{change.flag} {change.text}: the path '{text}' has an empty name")
     if len(steps) < 2:
         raise errors.UsageError(f"{change.flag} {change.text}: write COMPONENT.path=value, such as web.image=example/web:2")
@@ -192,18 +224,27 @@ def _schema_at(schema: dict[str, Any], steps: Sequence[str | int]) -> dict[str, 
     return schema
 
 
-def _typed(raw: Any, schema: dict[str, Any], change: Change) -> Any:
+def _typed(raw: Any, schema: dict[str, Any]) -> Any:
     """Text as the schema wants it; where the schema leaves it open, as YAML reads it."""
     if isinstance(raw, list):
-        return [_typed(item, schema.get("items") or {}, change) for item in raw]
-    if raw == "null":
-        return REMOVE
+        return [_typed(item, schema.get("items") or {}) for item in raw]
+    if raw in ("", "null"):
+        return raw and REMOVE
     types = schema.get("type", [])
     types = [types] if isinstance(types, str) else types
     if types == ["string"] or (not types and all(isinstance(v, str) for v in schema.get("enum", [0]))):
         return raw
-    read = yaml_in.load(raw.encode(), change.flag) if raw and "\n" not in raw and raw.strip("-") else [raw]
-    return read[0] if read and not isinstance(read[0], (dict, list)) else raw
+    try:
+        read = yaml_in.typed(raw)
+    except OverflowError:  # too large for a number: text, as it stands there
+        return raw
+    return raw if "string" in types and _type_of(read) not in types else read
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return {int: "integer", float: "number", type(None): "null"}.get(type(value), "string")
 
 
 def _put(tree: Any, steps: Sequence[str | int], value: Any, change: Change) -> Any:
