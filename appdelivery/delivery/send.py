@@ -68,6 +68,7 @@ async def send(run: Run, change: Change, item: Desired, gone: Gone) -> tuple[Out
     except (errors.ClusterError, errors.RequestError) as error:
         return _failed(one, error), None
     row = _row(one, applied)
+    change = one.change  # an update may have become a replacement
     result = applied.result if change.action != "replace" else "replaced"
     event = run.recorder.event(
         "object.changed",

@@ -6,6 +6,7 @@ process does: claim, find the running release, carry it out again.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -299,6 +300,7 @@ class Stage:
 
     def hooks(self, wait: str = "ready") -> release.Hooks:
         async def in_thread(work: Any) -> Any:
+            await asyncio.sleep(0)  # others go on meanwhile, as beside a thread
             return work()
 
         return release.Hooks(
