@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,10 +13,14 @@ APPCTL = os.path.join(os.path.dirname(sys.executable), "appctl")
 
 def made() -> dict[str, str]:
     return {
-        "api/definition.schema.json": appctl("schema", "definition"),
-        "api/application.schema.json": appctl("schema", "application"),
+        "api/definition.schema.json": compact(appctl("schema", "definition")),
+        "api/application.schema.json": compact(appctl("schema", "application")),
         "docs/reference/cli.md": reference(),
     }
+
+
+def compact(text: str) -> str:
+    return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def reference() -> str:
