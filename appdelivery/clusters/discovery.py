@@ -35,9 +35,9 @@ class Page:
 
 async def read(transport: Transport, before: dict[str, Page]) -> tuple[ClusterFacts, dict[str, Page]]:
     """The facts now; `before` holds the documents of an earlier call and spares what did not change."""
-    doing = f"discover cluster {transport.name}"
+    doing = f"read cluster {transport.name}"
     uid, version, core, groups = await asyncio.gather(
-        _uid(transport),
+        _uid(transport, doing),
         _version(transport, doing),
         _page(transport, "/api", before, doing),
         _page(transport, "/apis", before, doing),
@@ -85,10 +85,10 @@ def _served(groups: list[dict[str, Any]]) -> Iterable[Served]:
                 )
 
 
-async def _uid(transport: Transport) -> str:
+async def _uid(transport: Transport, doing: str) -> str:
     """Tells clusters apart whatever their address; '' where we may not look."""
     try:
-        answer = await transport.request("GET", "/api/v1/namespaces/kube-system", doing=f"identify cluster {transport.name}")
+        answer = await transport.request("GET", "/api/v1/namespaces/kube-system", doing=doing)
     except (errors.Forbidden, errors.Missing):
         return ""
     return str(answer.body["metadata"]["uid"])

@@ -116,8 +116,12 @@ class ClusterFleet:
 
     def _at(self, name: str) -> cluster.Cluster:
         if name not in self._clusters:
-            known = ", ".join(sorted(self._clusters)) or "none"
-            raise errors.NotFound(f"there is no cluster '{name}'", code="cluster.unknown", hint=f"known: {known}")
+            raise errors.Unreachable(
+                f"reach cluster {name}: it is neither registered nor a context of the kubeconfig",
+                code="cluster.unknown",
+                hint=f"if it is gone for good: appctl cluster forget {name}",
+                retryable=False,
+            )
         return self._clusters[name]
 
 

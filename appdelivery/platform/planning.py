@@ -14,6 +14,7 @@ from appdelivery.delivery import look, policies
 from appdelivery.delivery import plan as planner
 from appdelivery.model import reading
 from appdelivery.model.manifest import Manifest, Origin, Rendered, RenderedComponent
+from appdelivery.model.record import changed
 from appdelivery.model.refs import ref_of
 from appdelivery.platform import discovered, identity, reaching, rendering, rules
 from appdelivery.render.render import ClusterVersion, RenderContext, render
@@ -21,6 +22,7 @@ from appdelivery.render.render import ClusterVersion, RenderContext, render
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appdelivery.clusters.credentials import Credentials
     from appdelivery.clusters.fleet import ClusterFleet
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.look import Known
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from appdelivery.delivery.policies import Policies
     from appdelivery.model.application import Application
     from appdelivery.model.change import Plan
-    from appdelivery.model.history import Release
+    from appdelivery.model.history import Managed, Release
     from appdelivery.model.live import ClusterFacts
     from appdelivery.model.problem import Problem
     from appdelivery.model.refs import AppKey
@@ -85,17 +87,31 @@ class Ask:
 
 
 async def reach(p: Platform, app: AppKey | None = None) -> Target:
-    """The cluster that is meant, asked who it is.  The store remembers it under its name."""
-    name, found = reaching.credentials(p, _home(p, app))
+    """The cluster that is meant, asked who it is.  The store knows it under one name, whatever context leads to it; other
+    clusters in which the application still stands are reached beside it."""
+    asked, found = reaching.credentials(p, _home(p, app))
     verdicts = rules.Verdicts(identity.clock)
     inventory = p.journal.inventory(app) if app else ()
     bare = {(row.cluster, row.ref.identity): row.bare for row in inventory if row.bare}
-    kept = discovered.read(name, found)
-    fleet = reaching.fleet(p, {name: found}, judge=verdicts.judge, bare=bare, facts={name: kept})
-    facts = await fleet.facts(name)
-    if kept is None:
+
+    def fleet_of(reached: dict[str, Credentials], facts: dict[str, ClusterFacts | None]) -> ClusterFleet:
+        return reaching.fleet(p, reached, judge=verdicts.judge, bare=bare, facts=facts)
+
+    others = {place: reaching.credentials(p, place)[1] for place in _elsewhere(p, inventory, asked)}
+    kept = {name: discovered.read(name, one) for name, one in {**others, asked: found}.items()}
+    fleet = fleet_of({**others, asked: found}, kept)
+    facts = await fleet.facts(asked)
+    if kept[asked] is None:
         discovered.write(facts, found)
+    name = reaching.known_as(p, facts, found.server)
+    if name != asked:
+        facts = changed(facts, name=name)
+        fleet = fleet_of({**others, name: found}, {**kept, name: facts})
     return Target(name, found.server, fleet, facts, verdicts)
+
+
+def _elsewhere(p: Platform, inventory: Sequence[Managed], asked: str) -> list[str]:
+    return [place for place in sorted({row.cluster for row in inventory} - {asked}) if reaching.known(p, place)]
 
 
 def _home(p: Platform, app: AppKey | None) -> str:

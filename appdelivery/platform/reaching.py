@@ -104,6 +104,13 @@ async def seen(p: Platform, facts: ClusterFacts, server: str) -> None:
     )
 
 
+def known_as(p: Platform, facts: ClusterFacts, server: str) -> str:
+    """The name under which the store keeps a cluster that has answered: another context may lead to the same one."""
+    from appdelivery.store import clusters
+
+    return clusters.known_as(p.store, name=facts.name, uid=facts.uid, server=server)
+
+
 async def facts(p: Platform, name: str) -> ClusterFacts:
     from appdelivery.platform.guard import guard
 

@@ -90,7 +90,7 @@ def add(
     def work(connection: sa.Connection) -> None:
         now = store.now(connection)
         row = connection.execute(sa.select(cluster).where(_this).with_for_update(), {"key": name}).first()
-        _refuse_other(row, name, uid, forgotten_too=False)
+        _refuse_other(row, name, uid)
         _refuse_twin(connection, name, uid)
         sealed, _ = store.keys.seal(connection, "credential", _place(name), trees.to_text(credentials).encode(), now)
         values = {
@@ -119,7 +119,7 @@ def seen(
         now = store.now(connection)
         row = connection.execute(sa.select(cluster).where(_this).with_for_update(), {"key": name}).first()
         if reach == "ready":
-            _refuse_other(row, name, uid, forgotten_too=True)
+            _refuse_other(row, name, uid, server=server)
             known = uid if uid and _twin(connection, name, uid) is None else None
             values = _reached(row, server_version, now)
             values |= ({"server": server} if server else {}) | ({"uid": known} if known else {})
@@ -132,6 +132,20 @@ def seen(
         _write(connection, name, row, values, now)
 
     store.write(work)
+
+
+def known_as(store: Store, *, name: str, uid: str, server: str) -> str:
+    """The one name under which rows of a cluster are kept, whatever context leads to it.  Conflict when the name has come
+    to mean another cluster."""
+
+    def work(connection: sa.Connection) -> str:
+        row = connection.execute(sa.select(cluster).where(_this), {"key": name}).first()
+        _refuse_other(row, name, uid, server=server)
+        if row is not None and row.admin != "forgotten" and (row.uid or not uid):
+            return name
+        return _twin(connection, name, uid, server) or name
+
+    return store.read(work)
 
 
 def remove(store: Store, name: str, *, actor: Actor) -> int:
@@ -198,11 +212,15 @@ def _reached(row: Any, server_version: str, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _refuse_other(row: Any, name: str, uid: str, *, forgotten_too: bool) -> None:
-    if row is None or not row.uid or not uid or row.uid == uid or (row.admin == "forgotten" and not forgotten_too):
+def _refuse_other(row: Any, name: str, uid: str, *, server: str = "") -> None:
+    """By uid; by address where one of the two uids is not known."""
+    if row is None or row.admin == "forgotten":
+        return
+    what, now, before = ("uid", uid, row.uid) if uid and row.uid else ("address", server, row.server)
+    if not now or not before or now == before:
         return
     raise errors.Conflict(
-        f"use cluster {name}: it is another cluster than before (uid {uid}, its rows describe {row.uid})",
+        f"use cluster {name}: it is another cluster than before ({what} {now}, its rows describe {before})",
         code="cluster.changed",
         hint=f"give the new cluster another name, or forget the old one: appctl cluster forget {name}",
     )
@@ -217,10 +235,13 @@ def _refuse_twin(connection: sa.Connection, name: str, uid: str) -> None:
         )
 
 
-def _twin(connection: sa.Connection, name: str, uid: str) -> str | None:
-    found: str | None = connection.execute(
-        sa.select(cluster.c.name).where(cluster.c.uid == uid, cluster.c.name != name)
-    ).scalar()
+def _twin(connection: sa.Connection, name: str, uid: str, server: str = "") -> str | None:
+    """Another name of the same cluster: by uid, else by address among those of which one uid is not known."""
+    others = sa.select(cluster.c.name).where(cluster.c.name != name, cluster.c.admin != "forgotten").order_by(cluster.c.id)
+    found: str | None = connection.execute(others.where(cluster.c.uid == uid)).scalar() if uid else None
+    if found is None and server:
+        here = others.where(cluster.c.server == server)
+        found = connection.execute(here.where(cluster.c.uid.is_(None)) if uid else here).scalar()
     return found
 
 

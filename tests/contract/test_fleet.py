@@ -312,8 +312,8 @@ async def test_facts_say_what_is_served(lab: Lab) -> None:
     assert (await lab.fleet.facts(lab.cluster, refresh=True)).served.keys() == facts.served.keys()
 
 
-async def test_an_unknown_cluster_is_not_found(lab: Lab) -> None:
-    with pytest.raises(errors.NotFound, match="nowhere"):
+async def test_an_unknown_cluster_cannot_be_reached(lab: Lab) -> None:
+    with pytest.raises(errors.Unreachable, match="nowhere"):
         await lab.fleet.facts("nowhere")
 
 
