@@ -38,11 +38,12 @@ class _Write:
     body: Body
     how: ApplyOptions
     doing: str
+    encoded: bytes = b""  # the body as it is sent; made when it is needed
     requests: int = 0
     passing: str = ""  # a second manager of ours, whose entry is dropped afterwards
 
     async def send(
-        self, verb: str, body: Any = None, *, content_type: str = transport.JSON, manager: str = "", **query: str
+        self, verb: str, body: bytes | None = None, *, content_type: str = transport.JSON, manager: str = "", **query: str
     ) -> transport.Answer:
         self.requests += 1
         asked = {"fieldManager": manager} if manager else {}
@@ -51,16 +52,20 @@ class _Write:
         return await self.cluster.transport.request(
             verb,
             self.path,
-            None if body is None else wire.dumps(body),
+            body,
             doing=self.doing,
             query=asked | query,
             content_type=content_type,
         )
 
-    async def apply(self, body: Body, *, force: bool) -> transport.Answer:
+    def text(self) -> bytes:
+        self.encoded = self.encoded or wire.dumps(self.body)
+        return self.encoded
+
+    async def apply(self, *, force: bool) -> transport.Answer:
         return await self.send(
             "PATCH",
-            body,
+            self.text(),
             content_type=transport.APPLY,
             manager=self.how.manager,
             force="true" if force else "false",
@@ -68,7 +73,8 @@ class _Write:
         )
 
     async def patch(self, operations: list[dict[str, Any]]) -> Body:
-        answer = await self.send("PATCH", operations, content_type=transport.JSON_PATCH, manager=self.how.manager)
+        body = wire.dumps(operations)
+        answer = await self.send("PATCH", body, content_type=transport.JSON_PATCH, manager=self.how.manager)
         return answer.body  # type: ignore[no-any-return]
 
     async def live(self) -> Body:
@@ -78,27 +84,28 @@ class _Write:
 async def apply(
     cluster: Cluster, ref: Ref, body: Body, how: ApplyOptions, *, resolve: ResolveSecret | None = None
 ) -> Applied:
-    resolved = await _resolved(body, resolve)
-    sent = secret.opened(resolved)
+    sent, encoded, secrets = await _opened(body, resolve)
+    if how.leave_out or how.expect_version:
+        encoded = b""
     for path in how.leave_out:
         sent = fieldpath.without(sent, fieldpath.parse(path))
     if how.expect_version:
         sent = {**sent, "metadata": {**sent["metadata"], "resourceVersion": str(how.expect_version)}}
     verb = "dry run of" if how.dry_run else "replace" if how.mode == "replace" else "apply"
     doing = f"{verb} {ref} on cluster {cluster.name}"
-    write = _Write(cluster, ref, await cluster.path(ref), sent, how, doing)
+    write = _Write(cluster, ref, await cluster.path(ref), sent, how, doing, encoded)
     try:
         answer = await (_replace(write) if how.mode == "replace" else _applied(write))
         after = await _absorb(write, answer.body)
     except errors.ClusterError as error:
-        _redact(error, redact.values(resolved))
+        _redact(error, secrets)
         raise
     return _result(write, answer, after)
 
 
 async def _applied(write: _Write) -> transport.Answer:
     try:
-        return await write.apply(write.body, force=write.how.force)
+        return await write.apply(force=write.how.force)
     except errors.Rejected as error:
         if error.code == answers.ENTRY_VERSION and not write.how.dry_run:
             await _move_entry(write)
@@ -106,7 +113,7 @@ async def _applied(write: _Write) -> transport.Answer:
             return await _replace_lists(write, lists)
         else:
             raise
-    return await write.apply(write.body, force=write.how.force)
+    return await write.apply(force=write.how.force)
 
 
 async def _move_entry(write: _Write) -> None:
@@ -164,8 +171,8 @@ async def _replace_lists(write: _Write, lists: list[tuple[Any, ...]]) -> transpo
         for step in path[:-1]:
             at = at.setdefault(step, {})
         at[path[-1]] = fieldpath.get(write.body, path)
-    await write.send("PATCH", change, content_type=transport.MERGE_PATCH, manager=marks.REPAIR)
-    answer = await write.apply(write.body, force=True)
+    await write.send("PATCH", wire.dumps(change), content_type=transport.MERGE_PATCH, manager=marks.REPAIR)
+    answer = await write.apply(force=True)
     write.passing = marks.REPAIR
     return answer
 
@@ -175,21 +182,22 @@ async def _replace(write: _Write) -> transport.Answer:
     try:
         live = await write.live()
     except errors.Missing:
-        return await write.apply(write.body, force=write.how.force)
+        return await write.apply(force=write.how.force)
     metadata = {**write.body["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
     if write.how.expect_version:
         metadata["resourceVersion"] = str(write.how.expect_version)
     for kept in ("finalizers", "ownerReferences"):  # they guard what others still have to do
         if kept in live["metadata"] and kept not in metadata:
             metadata[kept] = live["metadata"][kept]
-    answer = await write.send("PUT", {**write.body, "metadata": metadata}, manager=REPLACER, fieldValidation="Strict")
+    whole = wire.dumps({**write.body, "metadata": metadata})
+    answer = await write.send("PUT", whole, manager=REPLACER, fieldValidation="Strict")
     if write.how.dry_run:
         return answer
     # Conditional on the version before the PUT, which our own PUT has just made stale.
     ours = {key: value for key, value in write.body["metadata"].items() if key != "resourceVersion"}
-    write.body = {**write.body, "metadata": ours}
+    write.body, write.encoded = {**write.body, "metadata": ours}, b""
     write.passing = REPLACER
-    return await write.apply(write.body, force=True)
+    return await write.apply(force=True)
 
 
 async def _absorb(write: _Write, body: Body) -> Body:
@@ -221,6 +229,25 @@ async def _guarded(write: _Write, live: Body | None, change: Callable[[Body], li
                 raise
             live = None
     raise AssertionError
+
+
+async def _opened(body: Body, resolve: ResolveSecret | None) -> tuple[Body, bytes, list[str]]:
+    """The body with its secrets written out, its encoding where that is known, and the secrets' values.
+
+    Encoding meets every secret there is, and most objects have none: they are neither walked nor copied.
+    """
+    met: list[secret.Secret] = []
+    encoded = wire.dumps(body, lambda value: _met(value, met))
+    if not met:
+        return body, encoded, []
+    resolved = await _resolved(body, resolve)
+    return secret.opened(resolved), b"", redact.values(resolved)
+
+
+def _met(value: Any, met: list[secret.Secret]) -> None:
+    if not isinstance(value, secret.Secret):
+        raise TypeError(f"a {type(value).__name__} cannot be sent")
+    met.append(value)
 
 
 async def _resolved(tree: Any, resolve: ResolveSecret | None) -> Any:
@@ -263,14 +290,15 @@ def _result(write: _Write, answer: transport.Answer, body: Body) -> Applied:
     version = int(metadata.get("resourceVersion") or 0)
     known = write.how.known_version or write.how.expect_version
     tree = ownership.tree_of(body, write.how.manager)
-    bare = tuple(ownership.bare_paths(tree, write.body))
+    bare = tuple(ownership.bare_paths(tree, write.body)) if b"{}" in write.text() else ()
+    own_digest, tree_digest = ownership.digests(tree, body, bare)
     return Applied(
         result="created" if answer.status == 201 else "unchanged" if known and known == version else "configured",
         uid=metadata.get("uid", ""),
         version=version,
         generation=int(metadata.get("generation") or 0),
-        own_digest=ownership.own_digest(body, write.how.manager, bare),
-        tree_digest=ownership.tree_digest(body, write.how.manager),
+        own_digest=own_digest,
+        tree_digest=tree_digest,
         bare=bare,
         body=body,
         requests=write.requests,

@@ -46,8 +46,10 @@ class Cluster:
 
     async def served(self, kind: Kind) -> Served:
         """How the kind is addressed; looks again when it is unknown, because a CRD may have come since."""
-        facts = await self.facts()
-        if kind not in facts.served and time.monotonic() - self._looked_at >= PAUSE:
+        facts = self._facts or await self.facts()
+        if (known := facts.served.get(kind)) is not None:
+            return known
+        if time.monotonic() - self._looked_at >= PAUSE:
             facts = await self.facts(refresh=True)
         if kind not in facts.served:
             others = sorted({k.version for k in facts.served if (k.group, k.kind) == (kind.group, kind.kind)})
@@ -56,13 +58,17 @@ class Cluster:
         return facts.served[kind]
 
     async def collection(self, kind: Kind, namespace: str = "") -> str:
-        served = await self.served(kind)
-        base = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.version}"
-        inside = f"/namespaces/{quote(namespace, safe='')}" if namespace and served.namespaced else ""
-        return f"{base}{inside}/{served.plural}"
+        return _collection(await self.served(kind), namespace)
 
     async def path(self, ref: Ref) -> str:
         served = await self.served(ref.of)
         if served.namespaced and not ref.namespace:
             raise errors.Rejected(f"{ref} on cluster {self.name} needs a namespace", code="cluster.needs-namespace", status=400)
-        return f"{await self.collection(ref.of, ref.namespace)}/{quote(ref.name, safe='')}"
+        return f"{_collection(served, ref.namespace)}/{quote(ref.name, safe='')}"
+
+
+def _collection(served: Served, namespace: str) -> str:
+    kind = served.kind
+    base = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.version}"
+    inside = f"/namespaces/{quote(namespace, safe='')}" if namespace and served.namespaced else ""
+    return f"{base}{inside}/{served.plural}"

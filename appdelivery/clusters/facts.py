@@ -39,14 +39,15 @@ def fact(cluster: str, live: Live, eyes: Eyes) -> LiveFact:
     manager = eyes.manager(metadata)
     ours = ownership.entry(body, manager)
     tree = (ours or {}).get("fieldsV1") or {}
+    own_digest, tree_digest = ownership.digests(tree, body, eyes.bare(cluster, live.ref))
     return LiveFact(
         ref=live.ref,
         uid=live.uid,
         version=live.version,
         generation=int(metadata.get("generation") or 0),
         owner=annotations.get(marks.OWNER, ""),
-        own_digest=ownership.own_digest(body, manager, eyes.bare(cluster, live.ref)),
-        tree_digest=ownership.tree_digest(body, manager),
+        own_digest=own_digest,
+        tree_digest=tree_digest,
         deleting="deletionTimestamp" in metadata,
         fence=annotations.get(marks.FENCE, ""),
         entry_version=ours["apiVersion"] if ours else "",

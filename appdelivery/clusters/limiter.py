@@ -18,7 +18,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
 READ, WRITE, DELETE = "read", "write", "delete"
 SHARES = {READ: 1.0, WRITE: 0.8, DELETE: 0.5}
@@ -29,12 +29,20 @@ GOOD, SLOW = 1.5, 2.5
 
 
 class Slot:
-    """What a request reports about itself; without a report it counts as a plain good answer."""
+    """A place among the requests in flight; what its request reports, if anything, is that the server is crowded."""
 
-    __slots__ = ("crowded",)
+    __slots__ = ("_begun", "_limiter", "_verbs", "crowded")
 
-    def __init__(self) -> None:
+    def __init__(self, limiter: Limiter, verbs: str) -> None:
         self.crowded = False  # the server said or showed that it has too much to do
+        self._limiter, self._verbs, self._begun = limiter, verbs, 0.0
+
+    async def __aenter__(self) -> Slot:
+        self._begun = await self._limiter.enter(self._verbs)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._limiter.leave(self._verbs, self._begun, crowded=self.crowded)
 
 
 class Limiter:
@@ -51,22 +59,25 @@ class Limiter:
         self._changed_at = -1.0  # answers to requests sent before this say nothing about the present limit
         self._not_before = 0.0
 
-    @contextlib.asynccontextmanager
-    async def slot(self, verbs: str) -> AsyncIterator[Slot]:
-        await self._enter(verbs)
-        slot, begun = Slot(), self._clock()
-        try:
-            yield slot
-        finally:
-            self._in_flight[verbs] -= 1
-            self._learn(verbs, slot, begun)
-            self._wake()
+    def slot(self, verbs: str) -> Slot:
+        """For `async with`: waits until the request may start."""
+        return Slot(self, verbs)
+
+    async def enter(self, verbs: str) -> float:
+        """Waits for a place and answers when it was given."""
+        await self._wait(verbs)
+        return self._clock()
+
+    def leave(self, verbs: str, begun: float, *, crowded: bool) -> None:
+        self._in_flight[verbs] -= 1
+        self._learn(verbs, begun, crowded=crowded)
+        self._wake()
 
     def pause(self, seconds: float) -> None:
         """Obeys a Retry-After: no request starts before."""
         self._not_before = max(self._not_before, self._clock() + seconds)
 
-    async def _enter(self, verbs: str) -> None:
+    async def _wait(self, verbs: str) -> None:
         if (left := self._not_before - self._clock()) > 0:
             await asyncio.sleep(left)
         if not self._queues[verbs] and self._room(verbs):
@@ -100,11 +111,11 @@ class Limiter:
                 self._in_flight[verbs] += 1
                 future.set_result(None)
 
-    def _learn(self, verbs: str, slot: Slot, begun: float) -> None:
+    def _learn(self, verbs: str, begun: float, *, crowded: bool) -> None:
         if begun < self._changed_at:
             return
         now = self._clock()
-        if slot.crowded:
+        if crowded:
             self._shrink(0.5, LOWEST, now)
             return
         recent = self._recent[verbs]

@@ -12,7 +12,7 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any
 
-from appdelivery.model import canonical
+from appdelivery.model import canonical, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,27 +56,35 @@ def own_digest(body: Body, manager: str, bare: Bare = ()) -> str:
 
     The names are part of it: an owned zero value is absent from the body, so only its name can get lost.
     """
-    tree = tree_of(body, manager)
-    if not tree:
-        return ""
-    tree = _with_bare(tree, bare)
-    try:
-        return canonical.digest([tree, project(tree, body)])
-    except (AttributeError, TypeError):
-        return SHAPE
+    return digests(tree_of(body, manager), body, bare)[0]
 
 
 def tree_digest(body: Body, manager: str) -> str:
     """Over the names of our fields and our labels and annotations: needs the metadata only."""
-    tree = tree_of(body, manager)
+    return digests(tree_of(body, manager), body)[1]
+
+
+def digests(tree: Tree, body: Body, bare: Bare = ()) -> tuple[str, str]:
+    """own_digest and tree_digest of an object whose tree of ours is known: it is written out once for both."""
     if not tree:
-        return ""
+        return "", ""
+    names = canonical.text(tree)
     ours = tree.get("f:metadata") or {}
     shown = {key: ours[key] for key in ("f:labels", "f:annotations") if ours.get(key)}
+    full = _with_bare(tree, bare)
+    return (
+        _digest(names if full is tree else canonical.text(full), full, body),
+        _digest(names, shown, body["metadata"]),
+    )
+
+
+def _digest(names: str, tree: Tree, value: Any) -> str:
+    """Of the canonical text of [names, values]."""
     try:
-        return canonical.digest([tree, project(shown, body["metadata"])])
+        values = canonical.text(project(tree, value))
     except (AttributeError, TypeError):
         return SHAPE
+    return sha256.hexdigest(f"[{names},{values}]".encode())
 
 
 def project(tree: Tree, value: Any) -> Any:

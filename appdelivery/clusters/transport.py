@@ -7,7 +7,7 @@ Failures leave as families of errors.py.
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import io
 import os
 import time
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-import aiohttp
-
 from appdelivery import __version__, errors
 from appdelivery.clusters import answers, credentials, limiter, renewal, wire
+from appdelivery.clusters.http import aiohttp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from appdelivery.clusters.credentials import Credentials
 
@@ -97,6 +97,9 @@ class Transport:
         self._identity = renewal.Identity(name, given)
         self._log = log
         self._agent = f"appdelivery/{__version__}" + (f" ({instance})" if instance else "")
+        self._patience = aiohttp.ClientTimeout(
+            total=self.limits.total_s, sock_connect=self.limits.connect_s, sock_read=self.limits.read_s
+        )
         self._pools: dict[bool, aiohttp.ClientSession] = {}
         self._tls_of: tuple[Credentials, Any] | None = None
 
@@ -160,7 +163,7 @@ class Transport:
         )
         try:
             generation = await self._identity.fresh()
-            async with self._send(call, patience, watch=True) as response:
+            async with await self._send(call, patience, watch=True) as response:
                 status = response.status
                 if status >= 300:
                     answer = _decoded(await _read(response, self.limits.object_bytes, doing))
@@ -181,13 +184,10 @@ class Transport:
         self._pools.clear()
 
     async def _once(self, call: _Call, cap: int, doing: str) -> tuple[int, Any, Mapping[str, str]]:
-        patience = aiohttp.ClientTimeout(
-            total=self.limits.total_s, sock_connect=self.limits.connect_s, sock_read=self.limits.read_s
-        )
         async with self.limiter.slot(VERBS.get(call.verb, limiter.WRITE)) as slot:
             begun, status, size = time.monotonic(), 0, 0
             try:
-                async with self._send(call, patience, watch=False) as response:
+                async with await self._send(call, self._patience, watch=False) as response:
                     raw = await _read(response, cap, doing)
                     status, size = response.status, len(raw)
                     slot.crowded = status in (429, 503)
@@ -200,16 +200,15 @@ class Transport:
             finally:
                 self._note(call, status, size, begun)
 
-    @contextlib.asynccontextmanager
     async def _send(
         self, call: _Call, patience: aiohttp.ClientTimeout, *, watch: bool
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         now = await self._identity.current()
-        target = f"{now.server}{call.path}" + (f"?{urlencode(call.query, quote_via=quote)}" if call.query else "")
+        target = f"{now.server}{call.path}" + (f"?{_encoded(tuple(call.query.items()))}" if call.query else "")
         sent = [*call.headers.items(), *now.impersonate]
         if now.token:
             sent.append(("Authorization", f"Bearer {now.token}"))
-        async with self._pool(watch=watch).request(
+        return self._pool(watch=watch).request(
             call.verb,
             _url(target),
             data=_payload(call.body),
@@ -219,8 +218,7 @@ class Transport:
             server_hostname=now.server_name or None,
             proxy=now.proxy or None,
             allow_redirects=False,  # credentials are bound to the address they were given for
-        ) as response:
-            yield response
+        )
 
     def _pool(self, *, watch: bool) -> aiohttp.ClientSession:
         """Made on first use, inside the loop that uses it.  The limiter bounds requests, the callers bound watches."""
@@ -235,7 +233,7 @@ class Transport:
 
     def _tls(self, now: Credentials) -> Any:
         """Made anew only when the certificate changed: connections are shared by context."""
-        if self._tls_of is None or not _same_tls(self._tls_of[0], now):
+        if self._tls_of is None or (self._tls_of[0] is not now and not _same_tls(self._tls_of[0], now)):
             self._tls_of = (now, credentials.tls(now, self.name))
         return self._tls_of[1]
 
@@ -259,6 +257,11 @@ class Transport:
 
 class _Reset(Exception):
     """The connection ended before an answer came."""
+
+
+@functools.lru_cache(maxsize=64)  # all applies of a run ask the same
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(query, quote_via=quote)
 
 
 def _payload(body: bytes | None) -> Any:

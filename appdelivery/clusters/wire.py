@@ -15,11 +15,11 @@ try:
 
     loads = orjson.loads
 
-    def dumps(value: Any) -> bytes:
-        return orjson.dumps(value)
+    def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
+        return orjson.dumps(value, default)
 
 except ImportError:
     loads = json.loads
 
-    def dumps(value: Any) -> bytes:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=default).encode()
