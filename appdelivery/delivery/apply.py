@@ -7,6 +7,7 @@ prune.py's, seeing is observe.py's, the patience is wait.py's; this module only 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ from appdelivery.model.change import Change, Outcome, Subject, Why
 from appdelivery.model.live import Health, Live
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
 
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.observe import Observer
@@ -70,6 +72,12 @@ class Walk:
     _limits: dict[tuple[str, bool], asyncio.Semaphore] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _early: dict[Identity, Sight] = field(default_factory=dict)  # seen before the answer to our own write
+    _moving: dict[Identity, Node] = field(default_factory=dict)  # not yet where they may stay
+    _hoped: dict[Identity, Node] = field(default_factory=dict)  # there, required, not yet ready
+    _told: deque[Node] = field(default_factory=deque)
+    _telling: bool = False
+    _alarm: asyncio.Future[None] | None = None
+    _namespaces: dict[str, list[str]] = field(default_factory=dict)
 
     async def walk(self) -> None:
         """Returns when every node is where it will stay; the nodes say how it went."""
@@ -79,11 +87,11 @@ class Walk:
                 self._begin(node)
             while not self._over():
                 await self._hear()
-                self._judge_patience()
         finally:
-            for task in self._tasks:
+            left: list[asyncio.Future[None]] = [*self._tasks, *([self._alarm] if self._alarm is not None else [])]
+            for task in left:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*left, return_exceptions=True)
 
     def _connect(self) -> None:
         for edge in self.edges:
@@ -97,6 +105,21 @@ class Walk:
             node = self.nodes.get(edge.other)
             if node is not None and node.item is not None and edge.until == "ready" and not graph.is_join(edge.waiter):
                 node.wait_class = "required"
+        self._moving = dict(self.nodes)
+        for cluster, (_, _, namespace, _) in self.nodes:
+            if namespace and namespace not in self._namespaces.setdefault(cluster, []):
+                self._namespaces[cluster].append(namespace)
+
+    def _put(self, node: Node, state: str) -> None:
+        """Every change of a node's state."""
+        node.state = state
+        self._hoped.pop(node.identity, None)
+        if state in OVER or (state == "present" and self._may_stay(node)):
+            self._moving.pop(node.identity, None)
+            return
+        self._moving[node.identity] = node
+        if state == "present":
+            self._hoped[node.identity] = node
 
     # --- what a node does -------------------------------------------------------------------------------------------
     def _begin(self, node: Node) -> None:
@@ -133,10 +156,10 @@ class Walk:
             if not _holds(found, until, whole=node.change is None):
                 return
         if node.change is None:
-            node.state = "gone" if node.identity[1][1] == graph.GONE else "ready"
+            self._put(node, "gone" if node.identity[1][1] == graph.GONE else "ready")
             self._tell(node)
             return
-        node.state = "running"
+        self._put(node, "running")
         self._tracker(node.component)
         task = asyncio.create_task(self._work(node))
         self._tasks.add(task)
@@ -155,7 +178,7 @@ class Walk:
         limit = self._limits.setdefault(key, asyncio.Semaphore(DELETES_IN_FLIGHT if deletes else IN_FLIGHT))
         async with limit:
             if self.run.recorder.superseded:
-                node.state = "waiting"
+                self._put(node, "waiting")
                 self.observer.queue.put_nowait(None)
                 return
             self.run.hooks.progress(Started(node.change))
@@ -174,7 +197,7 @@ class Walk:
         elif node.outcome.result == "skipped":
             self._fall(node, "skipped", node.outcome.error)
         elif node.change.action == "delete":
-            node.state = "gone"
+            self._put(node, "gone")
             self._tell(node)
         elif node.change.action == "unchanged":
             self._there(node, self._known_health(node))
@@ -185,7 +208,7 @@ class Walk:
 
     # --- what is seen -----------------------------------------------------------------------------------------------
     def _there(self, node: Node, health: Health) -> None:
-        node.state = "present"
+        self._put(node, "present")
         now = self.run.hooks.clock()
         self._tracker(node.component)
         node.waiting = wait.Waiting(node.identity[1][1], node.component, now, health, now)
@@ -204,8 +227,8 @@ class Walk:
         fact = self.run.known.facts.get(node.identity)
         kind = (fact.ref if fact is not None and not node.written_at else subject.ref).of
         own = not node.outside and node.change.action != "skip"
-        here = [n.identity[1][2] for n in self.nodes.values() if n.identity[0] == subject.cluster and n.identity[1][2]]
-        namespaces = sorted(set(here)) if own else [subject.ref.namespace] if subject.ref.namespace else []
+        there = [subject.ref.namespace] if subject.ref.namespace else []
+        namespaces = sorted(self._namespaces.get(subject.cluster, ())) if own else there
         self.observer.follow(subject.cluster, kind, namespaces, ours=own, name=subject.ref.name)
 
     def _judged(self, node: Node, health: Health, *, first: bool = False) -> None:
@@ -220,8 +243,10 @@ class Walk:
             self._active(node.component)
             self.run.hooks.progress(Seen(node.change.subject, health))
         if node.state == "present" and wait.settled(health, node.wait_class, node.waiting.since, now):
-            node.state = "ready"
+            self._put(node, "ready")
             self._tell(node)
+        elif not first:
+            self._judge(node, now)
 
     def _see(self, sight: Sight) -> None:
         if sight.what == "trouble":
@@ -246,9 +271,8 @@ class Walk:
     def _blind(self, sight: Sight) -> None:
         """A kind that may not be watched cannot be waited for."""
         assert sight.error is not None
-        for node in list(self.nodes.values()):
-            same = node.identity[0] == sight.cluster and node.identity[1][:2] == (sight.kind.group, sight.kind.kind)
-            if same and node.state == "present" and node.wait_class == "required":
+        for node in list(self._hoped.values()):
+            if node.identity[0] == sight.cluster and node.identity[1][:2] == (sight.kind.group, sight.kind.kind):
                 self._fall(node, "failed", f"cannot see whether it is ready: {sight.error.message}")
 
     def _pod(self, sight: Sight) -> None:
@@ -256,8 +280,8 @@ class Walk:
             return
         metadata = sight.live.body["metadata"]
         labels = metadata.get("labels") or {}
-        for node in self.nodes.values():
-            if node.waiting is None or node.item is None or node.state != "present":
+        for node in list(self._hoped.values()):
+            if node.waiting is None or node.item is None:
                 continue
             cluster, (_, kind, namespace, _) = node.identity
             selector = wait.selector_of(node.item.body)
@@ -266,15 +290,24 @@ class Walk:
                 old = not node.written_at or str(metadata.get("creationTimestamp", "")) < node.written_at
                 wait.count_pod(node.waiting, sight.live.body, old=old)
                 self._active(node.component)
+                self._judge(node, self.run.hooks.clock())
 
     # --- how it goes on ---------------------------------------------------------------------------------------------
     def _tell(self, node: Node) -> None:
-        for waiter in self._waiters.get(node.identity, ()):
-            if waiter in self.nodes:
-                self._try(self.nodes[waiter])
+        """Asks those that wait for it; in a loop, for a chain of components may be longer than a stack is deep."""
+        self._told.append(node)
+        if self._telling:
+            return
+        self._telling = True
+        while self._told:
+            for waiter in self._waiters.get(self._told.popleft().identity, ()):
+                if waiter in self.nodes:
+                    self._try(self.nodes[waiter])
+        self._telling = False
 
     def _fall(self, node: Node, state: str, why: str) -> None:
-        node.state, node.why = state, why
+        self._put(node, state)
+        node.why = why
         if node.outcome is None and node.change is not None:
             node.outcome = Outcome(node.change, "failed" if state == "failed" else "skipped", why)
             self.run.hooks.progress(node.outcome)
@@ -283,17 +316,11 @@ class Walk:
     def _over(self) -> bool:
         if self._tasks or not self.observer.queue.empty():
             return False
-        if self.run.recorder.superseded:
-            return True
-        return all(node.state in OVER or self._may_stay(node) for node in self.nodes.values())
+        return self.run.recorder.superseded or not self._moving
 
     def _may_stay(self, node: Node) -> bool:
-        """present is enough for what does not gate; waiting is for ever when only such things are waited for."""
-        if node.state == "present":
-            return node.wait_class != "required" or (
-                self.run.hooks.wait == "applied" and not self._waiters.get(node.identity)
-            )
-        return False
+        """To be there is enough for what does not gate, and for everything when health is not waited for."""
+        return node.wait_class != "required" or (self.run.hooks.wait == "applied" and not self._waiters.get(node.identity))
 
     async def _hear(self) -> None:
         """The next thing that happens: an answer, a sight, or time."""
@@ -310,43 +337,42 @@ class Walk:
                 self._acted(*heard)
 
     async def _news(self) -> None:
-        now = self.run.hooks.clock()
-        seconds = wait.next_moment(self._hoping(), self.run.work.policies.patience, now)
-        if seconds is None and not self._tasks:
-            names = [graph.show(node.identity) for node in self.nodes.values() if node.state not in OVER]
+        self._set_alarm()
+        if self._alarm is None and not self._tasks:
+            names = [graph.show(identity) for identity in self._moving]
             raise errors.Bug(f"the walk of {self.run.work.app} stands still: {', '.join(names[:5])}")
         getter = asyncio.ensure_future(self.observer.queue.get())
-        timer = asyncio.ensure_future(self.run.hooks.sleep(min(seconds, NEWER_S))) if seconds is not None else None
-        waited: set[asyncio.Future[Any]] = {getter} | ({timer} if timer else set())
         try:
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({getter, *([self._alarm] if self._alarm else [])}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for future in waited:
-                future.cancel()
-            await asyncio.gather(*waited, return_exceptions=True)
+            getter.cancel()
+            await asyncio.gather(getter, return_exceptions=True)
         if not getter.cancelled():
             self.observer.queue.put_nowait(getter.result())
-        else:
+        if self._alarm is not None and self._alarm.done():
+            self._alarm = None
             await self.run.recorder.look()
+            for node in list(self._hoped.values()):
+                self._judge(node, self.run.hooks.clock())
 
-    def _hoping(self) -> Iterable[tuple[wait.Waiting, wait.Tracker]]:
-        for node in self.nodes.values():
-            if node.state == "present" and node.wait_class == "required" and node.waiting is not None:
-                yield node.waiting, self.trackers[node.component]
+    def _set_alarm(self) -> None:
+        if self._alarm is None and self._hoped:
+            hoped = [(n.waiting, self.trackers[n.component]) for n in self._hoped.values() if n.waiting is not None]
+            seconds = wait.next_moment(hoped, self.run.work.policies.patience, self.run.hooks.clock())
+            self._alarm = asyncio.ensure_future(self.run.hooks.sleep(min(seconds or NEWER_S, NEWER_S)))
 
-    def _judge_patience(self) -> None:
-        now = self.run.hooks.clock()
+    def _judge(self, node: Node, now: datetime) -> None:
+        """Whether the time of something that is waited for is over, or its budget spent."""
+        if node.identity not in self._hoped or node.waiting is None:
+            return
         patience = self.run.work.policies.patience
-        for node in list(self.nodes.values()):
-            if node.state != "present" or node.wait_class != "required" or node.waiting is None:
-                continue
-            if wait.settled(node.waiting.health, node.wait_class, node.waiting.since, now):
-                self._judged(node, node.waiting.health)
-            elif why := wait.ending(node.waiting, self.trackers[node.component], patience, now):
-                self._fall(node, "failed", why)
-            elif wait.wants_pods(node.waiting, now) and node.item is not None:
-                cluster, (_, _, namespace, _) = node.identity
-                self.observer.pods(cluster, namespace, _pod_labels(node.item, self.run))
+        if wait.settled(node.waiting.health, node.wait_class, node.waiting.since, now):
+            self._judged(node, node.waiting.health)
+        elif why := wait.ending(node.waiting, self.trackers[node.component], patience, now):
+            self._fall(node, "failed", why)
+        elif wait.wants_pods(node.waiting, now) and node.item is not None:
+            cluster, (_, _, namespace, _) = node.identity
+            self.observer.pods(cluster, namespace, _pod_labels(node.item, self.run))
 
     def _tracker(self, component: str) -> None:
         now = self.run.hooks.clock()

@@ -170,6 +170,7 @@ class _Table:
     situation: Situation
     policies: Policies
     consent: Consent
+    _elsewhere: frozenset[tuple[str, str, str, str]] | None = None
     _scaled: dict[tuple[str, str, str, str], Identity] | None = None
 
     def wanted(self, item: Desired) -> Change:
@@ -294,8 +295,9 @@ class _Table:
     def _why_gone(self, row: Managed) -> str:
         if self.situation.request == "delete":
             return "app-deleted"
-        elsewhere = any(identity[1] == row.identity[1] for identity in self.desired)
-        return "placement-removed" if elsewhere else "not-desired"
+        if self._elsewhere is None:
+            self._elsewhere = frozenset([identity[1] for identity in self.desired])
+        return "placement-removed" if row.identity[1] in self._elsewhere else "not-desired"
 
     def _is_scaled(self, subject: Subject) -> bool:
         if self._scaled is None:

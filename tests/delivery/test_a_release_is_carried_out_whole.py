@@ -366,3 +366,11 @@ def test_the_plan_of_what_was_applied_is_empty_and_applying_twice_is_applying_on
         assert stage.fleet.world().version == version
 
     asyncio.run(play())
+
+
+async def test_a_long_chain_of_components_falls_without_running_out_of_stack():
+    stage = Stage()
+    stage.fleet.fault(lambda: errors.Rejected("no"), verb="apply", name="shop/c0", times=-1)
+    chain = [Part(f"c{n}", [config(f"c{n}")], (f"c{n - 1}",) if n else ()) for n in range(400)]
+    ended = await stage.deliver(*chain)
+    assert ended.counts == {"failed": 1, "skipped": 399}
