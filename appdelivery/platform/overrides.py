@@ -238,13 +238,14 @@ def _typed(raw: Any, schema: dict[str, Any]) -> Any:
         read = yaml_in.typed(raw)
     except OverflowError:  # too large for a number: text, as it stands there
         return raw
-    return raw if "string" in types and _type_of(read) not in types else read
+    return raw if "string" in types and not _is_one_of(read, types) else read
 
 
-def _type_of(value: Any) -> str:
+def _is_one_of(value: Any, types: Sequence[str]) -> bool:
     if isinstance(value, bool):
-        return "boolean"
-    return {int: "integer", float: "number", type(None): "null"}.get(type(value), "string")
+        return "boolean" in types
+    names = {int: ("integer", "number"), float: ("number",), type(None): ("null",)}.get(type(value), ("string",))
+    return any(name in types for name in names)
 
 
 def _put(tree: Any, steps: Sequence[str | int], value: Any, change: Change) -> Any:
