@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from appdelivery.cli import asking, clean, flags, opening, printing
-from appdelivery.platform import live, local, looking
+from appdelivery.platform import local, looking
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -27,6 +27,8 @@ def add(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
+    from appdelivery.platform import live  # `up` needs this module for its `show` alone
+
     app = looking.application_key(args.application, asking.namespace(args))
 
     async def work(p: local.Platform) -> int:
