@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from appdelivery import errors
 from appdelivery.cli import asking, ending, flags, opening, progress
 from appdelivery.model import duration
-from appdelivery.platform import live, local, looking
+from appdelivery.platform import local, looking
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -25,6 +25,8 @@ def add(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
+    from appdelivery.platform import live  # `up` needs this module for its `seconds` alone
+
     app = looking.application_key(args.application, asking.namespace(args))
     limit = seconds(args)
 
