@@ -28,6 +28,7 @@ def note(name: str, steps: list[Any], spot: Spot) -> None:
             break
         constant.append(step)
     spot.frame.paths.append((name, *constant))
+    spot.frame.read.append((name, str(constant[0]) if constant else ""))
     if name in RECORDED:
         if not constant or type(constant[0]) is not str:
             raise Wrong("expression.forbidden", f"say which part of '{name}' is meant: {name}.NAME")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 
 from appdelivery import errors
-from appdelivery.language import definition_hash, frames, grammar, module, nodes, problems, schema, sections, shapes, yaml_in
+from appdelivery.language import definition_hash, frames, grammar, module, nodes, problems, schema, sections, shapes, sizes, yaml_in
 from appdelivery.language.nodes import Mapping, Scalar, Sequence
 from appdelivery.language.problems import Span, Wrong
 from appdelivery.model import names
@@ -68,6 +68,8 @@ def compiled(
         includes=tuple([name for name, _, _ in parts]),
         unused=tuple([(n, let.key.line, let.key.column) for n, let in unit.lets.items() if let.own and not let.used]),
         deferred=_mentions(closed, "x-deferred"),
+        bound=unit.bound,
+        defaults=sizes.filled(closed),
     )
 
 

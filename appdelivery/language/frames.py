@@ -6,7 +6,7 @@ else of that function; what nobody reaches is not compiled.
 
 from __future__ import annotations
 
-from appdelivery.language import problems, shapes
+from appdelivery.language import problems, shapes, sizes
 from appdelivery.language.problems import Span, Wrong
 from appdelivery.language.writer import Writer
 
@@ -61,6 +61,7 @@ class Unit:
         self.problems = problems.Collector()
         self.lets: dict[str, Let] = {}
         self.reads: set[str] = set()
+        self.bound: sizes.Bound | None = None  # of what the render sections make
         self.expressions = self.characters = 0
 
     def count(self, source: str) -> None:
@@ -95,6 +96,10 @@ class Frame:
         self.done: dict[str, tuple[str, Shape]] = {}
         self.under_way: list[str] = []
         self.paths: list[tuple[str | int, ...]] = []
+        self.read: list[sizes.Read] = []  # names that the expression under way reads
+        self.sources: dict[str, sizes.Source] = {}  # loop name to what its loop walks over
+        self.size = sizes.Part()  # of the let or section under way
+        self.sizes: dict[str, sizes.Part] = {}  # of finished lets
         self.compile_let: Callable[[Frame, Let, list[Any]], tuple[Any, Shape]] | None = None
         self.spell: Callable[[str], str] = str  # rewrites the text of an expression before it is parsed
 
@@ -134,6 +139,8 @@ class Frame:
         let, writer = self.unit.lets[name], self.writer
         assert self.compile_let is not None
         kept = self.file, self.order, self.loops, self.level, self.patch, self.dashes, self.weight
+        outer = self.read, self.sources, self.size
+        self.read, self.sources, self.size = [], {}, sizes.Part()
         place = writer.line, writer.column, writer.end_line, writer.end_column  # its reader is amid an expression
         self.under_way.append(name)
         self.file, self.order, self.loops, self.level = let.file, (let.file, let.order), 0, 0
@@ -141,7 +148,10 @@ class Frame:
         statements: list[Any] = []
         try:
             value, shape = self.compile_let(self, let, statements)
+            self.size.nodes = self.weight - kept[-1]
+            self.sizes[name] = self.size
         finally:
+            self.read, self.sources, self.size = outer
             self.under_way.pop()
             self.file, self.order, self.loops, self.level, self.patch, self.dashes, self.weight = kept
             writer.line, writer.column, writer.end_line, writer.end_column = place

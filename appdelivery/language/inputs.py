@@ -23,7 +23,10 @@ def listed(b: Budget, name: str, value: Any) -> list[Any]:
         return []
     if type(value) is not list:
         raise wrong(name, "a list", value)
-    budget.spend(b, len(value))
+    b[0] -= len(value)
+    b[1] -= len(value)
+    if b[0] < 0 or b[1] < 0:
+        budget.spend(b, 0)
     return value
 
 
@@ -32,7 +35,10 @@ def mapped(b: Budget, name: str, value: Any) -> dict[str, Any]:
         return {}
     if type(value) is not dict:
         raise wrong(name, "a map", value)
-    budget.spend(b, len(value))
+    b[0] -= len(value)
+    b[1] -= len(value)
+    if b[0] < 0 or b[1] < 0:
+        budget.spend(b, 0)
     return value
 
 

@@ -5,7 +5,7 @@ Every problem of a leaf is reported at its place and compiling goes on, so that 
 
 from __future__ import annotations
 
-from appdelivery.language import expressions, grammar, nodes, shapes, texts
+from appdelivery.language import expressions, grammar, nodes, shapes, sizes, texts
 from appdelivery.language.problems import Span, Wrong
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ def leaf(scalar: Scalar, spot: Spot) -> Value:
     """Python for the value of a scalar."""
     text = scalar.value
     spot.frame.weight += 1
+    spot.frame.size.depth = max(spot.frame.size.depth, len(spot.path))
     if type(text) is not str:
         if type(text) is float and text - text != 0:
             spot.report(Wrong("expression.limit", f"{scalar.text} has no form in JSON; a value is a finite number"), scalar)
@@ -81,10 +82,15 @@ def part(scalar: Scalar, start: int, end: int, spot: Spot) -> Span:
 def _expression(scalar: Scalar, piece: Piece, spot: Spot) -> Value:
     span = part(scalar, piece.start, piece.end, spot)
     spot.w.at(span)
+    frame = spot.frame
+    before = frame.weight
+    frame.read = []
     try:
-        return expressions.compiled(piece.content, spot)
+        code, shape = expressions.compiled(piece.content, spot)
     except Wrong as wrong:
-        return failed(wrong, span, spot.frame)
+        return failed(wrong, span, frame)
+    sizes.place(spot, frame.read, shape, code, frame.weight - before)
+    return code, shape
 
 
 def in_text(scalar: Scalar, piece: Piece, spot: Spot) -> Any:

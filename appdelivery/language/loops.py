@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appdelivery.language import expressions, frames, grammar, leaves, shapes
+from appdelivery.language import expressions, frames, grammar, leaves, shapes, sizes
 from appdelivery.language.problems import Wrong
 from appdelivery.language.writer import Perhaps
 
@@ -46,9 +46,13 @@ class Loop:
         for name in names:
             if name in outside.scope or name in frame.unit.lets or names.count(name) > 1:
                 raise Wrong("expression.name", f"the loop name '{name}' is taken already; choose another")
+        before, frame.read = frame.read, []
         self.helper, self.items, each = _items(iterable, len(names), outside)
+        source = sizes.Source(frame.read, sizes.growth(self.items), repeated=frame.loops > 1)
+        frame.read = before
         for name, variable, shape in zip(names, self.variables, each, strict=True):
             self.scope[name] = variable, shape
+            frame.sources[name] = source
         if condition is not None:
             self.only_if(expressions.value(condition, self.spot)[0])
 

@@ -33,9 +33,13 @@ def each(b: Budget, value: Any, work: int = 1) -> Any:
         return ()
     elif kind is not list:
         raise RenderError("render.type", f"a loop needs a list or a map, not {word(value)}")
-    if len(value) > budget.ITEMS:
+    turns = len(value)
+    if turns > budget.ITEMS:
         raise budget.limit("items in one list of a loop", budget.ITEMS, "loopItems")
-    budget.spend(b, len(value), work)
+    b[0] -= turns
+    b[1] -= turns * work
+    if b[0] < 0 or b[1] < 0:
+        budget.spend(b, 0)  # says which of the two it was
     return value
 
 
@@ -56,9 +60,13 @@ def each_item(b: Budget, value: Any, work: int = 1) -> Any:
         return ()
     if type(value) is not dict:
         raise RenderError("render.type", f"'items' needs a map, not {word(value)}")
-    if len(value) > budget.ITEMS:
+    turns = len(value)
+    if turns > budget.ITEMS:
         raise budget.limit("items in one list of a loop", budget.ITEMS, "loopItems")
-    budget.spend(b, len(value), work)
+    b[0] -= turns
+    b[1] -= turns * work
+    if b[0] < 0 or b[1] < 0:
+        budget.spend(b, 0)  # says which of the two it was
     return value.items()
 
 

@@ -257,10 +257,13 @@ def first(checks: tuple[Check, ...], value: Any) -> Any:
     raise Refusal
 
 
-def single(checks: tuple[Check, ...], value: Any) -> Any:
-    """oneOf: as the only alternative that takes the value fills it."""
+def single(choices: tuple[tuple[Any, tuple[str, ...], Check], ...], value: Any) -> Any:
+    """oneOf: as the only alternative that takes the value fills it.  choices: types, names that must be there, check."""
+    kind = type(value)
     found = nothing = Refusal
-    for check in checks:
+    for kinds, required, check in choices:
+        if kinds is not None and (kind not in kinds or (kind is dict and not all([name in value for name in required]))):
+            continue
         try:
             taken = check(value)
         except Refusal:

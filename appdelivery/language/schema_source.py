@@ -199,10 +199,12 @@ class Generator:
         pure = True
         for schema in rules.get("allOf", ()):
             pure &= self.join(lines, "{}(r)", [self.function(schema)])
-        for keyword, helper in (("anyOf", "first"), ("oneOf", "single")):
-            if keyword in rules:
-                choices = [self.function(schema) for schema in rules[keyword]]
-                pure &= self.join(lines, helper + "(({},), r)", choices)
+        if "anyOf" in rules:
+            pure &= self.join(lines, "first(({},), r)", [self.function(schema) for schema in rules["anyOf"]])
+        if "oneOf" in rules:
+            choices = [self.function(schema) for schema in rules["oneOf"]]
+            rows = [f"({_only(schema)}, {made.name}), " for schema, made in zip(rules["oneOf"], choices, strict=True)]
+            pure &= self.join(lines, f"single({self.constant('(' + ''.join(rows) + ')')}, r)", choices)
         if "if" in rules and ("then" in rules or "else" in rules):
             lines.append(f"if holds({self.function(rules['if']).name}, r):")
             for branch in ("then", "else"):
@@ -218,6 +220,26 @@ class Generator:
         pure = all(function.pure for function in functions)
         lines.append(made if pure else f"v = join(v, {made})")
         return pure
+
+
+def _only(schema: Any) -> str:
+    """What an alternative surely needs, which costs less to see than its refusal: types, and names of a map."""
+    kinds = schema.get("type") if type(schema) is dict and "x-secret" not in schema else None
+    if kinds is None:
+        return "None, ()"
+    names = [PYTHON[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds)]
+    return f"({', '.join(names)},), {tuple(schema.get('required', ()))!r}"
+
+
+PYTHON = {
+    "string": "str, Secret",
+    "number": "int, float",
+    "integer": "int, float",
+    "boolean": "bool",
+    "object": "dict",
+    "array": "list",
+    "null": "Null",
+}
 
 
 def _kinds(rules: Node) -> tuple[str, ...]:

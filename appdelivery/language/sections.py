@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appdelivery.language import checks, frames, grammar, leaves, module, patch_check, problems, shapes, template
+from appdelivery.language import checks, frames, grammar, leaves, module, patch_check, problems, shapes, sizes, template
 from appdelivery.language.frames import Spot
 from appdelivery.language.nodes import Mapping, Scalar, Sequence
 from appdelivery.language.problems import Wrong
@@ -30,6 +30,9 @@ def function(group: str, pieces: dict[str, Piece], extra: tuple[str, ...], param
         value = frame.writer.tuple([_section(name, pieces, frame, body) for name in module.RENDER])
     else:
         value = _section(next(iter(pieces)), pieces, frame, body)
+    if group == "render":
+        frame.size.nodes = frame.weight
+        unit.bound = sizes.total(frame.size, frame.sizes)
     body.append(frame.writer.returns(value))
     return frame.writer.function(group, ("b", "parameters", "context", *extra), frame.prelude + body)
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
         def checks(self, parameters: Any, context: dict[str, Any]) -> list[Problem]:
             """Failed `checks` of the definition, errors and warnings, paths from the properties."""
 
-        def render(self, parameters: Any, context: dict[str, Any]) -> Made:
-            """Evaluates outputs and patches."""
+        def render(self, parameters: Any, context: dict[str, Any], *, written: bytes = b"") -> Made:
+            """Evaluates outputs and patches.  written: the properties behind the parameters as `marshal` writes them,
+            from which the size of the output can often be told; without it the output is walked over."""
 
         def placement(self, parameters: Any, context: dict[str, Any]) -> dict[str, Any] | None: ...
         def arguments(self, parameters: Any, context: dict[str, Any]) -> dict[str, Any] | None: ...

@@ -58,42 +58,27 @@ def _owners(of: Work, found: Problem, facts: Facts) -> list[Problem]:
 def make(of: Work, facts: Facts) -> None:
     """Fills of.objects with the component's own outputs, the workload first."""
     part = of.parts[0]
-    with Naming(of, part, facts):
-        made = part.definition.code.render(part.parameters, of.context)
+    name = of.component.name
+    try:
+        made = part.made(of.context)
         if not made.outputs:
-            message = f"component '{of.component.name}' renders no object"
-            raise SpecError([Problem(message, code="render.empty")])
-        base = labels.of_component(facts, of.component.name)
-        name = of.component.name
+            raise SpecError([Problem(f"component '{name}' renders no object", code="render.empty")])
+        base = labels.of_component(facts, name)
+        added: dict[str, str] | None = labels.of_workload(base, part.definition.name)
         for output, body in made.outputs.items():
-            if of.objects:
-                added = labels.of_output(base, "", output)
-            else:
-                added = labels.of_workload(base, part.definition.name)
-            of.objects.append(labels.stamped(body, added, facts, name=name, output=output))
+            of.objects.append(labels.stamped(body, added or labels.of_output(base, "", output), facts, name, output))
+            added = None
+    except SpecError as error:
+        raise named(of, part, error, facts) from error
 
 
-class Naming:
+def named(of: Work, part: Part, error: SpecError, facts: Facts) -> SpecError:
     """Places problems without a file at a component or trait, and says of all which one was being rendered."""
-
-    __slots__ = ("facts", "of", "part")
-
-    def __init__(self, of: Work, part: Part, facts: Facts) -> None:
-        self.of = of
-        self.part = part
-        self.facts = facts
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, SpecError):
-            raise SpecError([self._named(p) for p in error.problems]) from error
-
-    def _named(self, found: Problem) -> Problem:
-        if not found.file:
-            owner = self.part.path[:-1]
-            return work.at(self.facts.app, found, owner)
-        what = f"trait '{self.part.label}' of component" if self.part.trait is not None else "component"
-        while_ = f"while rendering {what} '{self.of.component.name}'"
-        return changed(found, hint=f"{found.hint}; {while_}" if found.hint else while_)
+    what = f"trait '{part.label}' of component" if part.trait is not None else "component"
+    while_ = f"while rendering {what} '{of.component.name}'"
+    return SpecError(
+        [
+            changed(p, hint=f"{p.hint}; {while_}" if p.hint else while_) if p.file else work.at(facts.app, p, part.path[:-1])
+            for p in error.problems
+        ]
+    )

@@ -108,6 +108,7 @@ def _find(
             try:
                 steps = places.parse(given.parameter, of.parts[0].definition.parameters)
                 of.parts[0].properties = places.put(of.parts[0].properties, steps, _input_text(given.source))
+                of.parts[0].written = work.searchable(of.parts[0].properties)
                 leaf = Leaf(steps, _input_text(given.source), (("inputs", given.source),), None)
                 of.parts[0].leaves = (*[one for one in of.parts[0].leaves if one.path != steps], leaf)
             except ValueError as error:

@@ -30,24 +30,32 @@ def run(of: Work, facts: Facts) -> None:
     held: dict[str, list[tuple[str, Any]]] = {}  # contested fields that traits wanted to write
     base = labels.of_component(facts, of.component.name)
     for part in of.parts[1:]:
-        with component.Naming(of, part, facts):
+        try:
             target = _target(of, part)
             _fits(part.definition, target)
+        except SpecError as error:
+            raise component.named(of, part, error, facts) from error
         outputs = {made.output: made.body for made in reversed(of.objects) if made is not target}
         names = {**of.context, "output": target.body, "outputs": outputs}
         work.stop(component.checks(of, part, names, facts))
-        with component.Naming(of, part, facts):
-            made = part.definition.code.render(part.parameters, names)
+        try:
+            made = part.made(names)
             if of.contested:
                 made = _hold_back(of, part, made, held)
             _patch(of, target, made, part.label, writes=writes if several else None)
+            trait = part.definition.name
             for output, body in made.outputs.items():
-                added = labels.of_output(base, part.definition.name, output)
-                name, trait, stage = of.component.name, part.definition.name, part.definition.stage
-                of.objects.append(labels.stamped(body, added, facts, name=name, output=output, trait=trait, stage=stage))
+                added = labels.of_output(base, trait, output)
+                of.objects.append(
+                    labels.stamped(body, added, facts, of.component.name, output, trait, part.definition.stage)
+                )
+        except SpecError as error:
+            raise component.named(of, part, error, facts) from error
     if held:
-        with component.Naming(of, of.parts[-1], facts):
+        try:
             _let_go(of, held)
+        except SpecError as error:
+            raise component.named(of, of.parts[-1], error, facts) from error
 
 
 # --- which object ---
@@ -70,7 +78,7 @@ def _target(of: Work, part: Part) -> Object:
 
 
 def _fits(definition: Definition, target: Object) -> None:
-    if not definition.applies_to:
+    if not definition.applies_to or f"{target.body['apiVersion']}/{target.body['kind']}" in definition.applies_to:
         return
     group, _, version = target.body["apiVersion"].rpartition("/")
     kind = target.body["kind"]

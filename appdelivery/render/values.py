@@ -46,6 +46,8 @@ def settle(of: Work, works: Mapping[str, Work], facts: Facts) -> None:
             part.properties = (
                 places.put(part.properties, path, value) if value is not None else places.drop(part.properties, path)
             )
+            if type(value) is dict or type(value) is list:
+                part.grown = True
     work.stop(problems)
 
 

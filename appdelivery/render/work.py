@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from appdelivery.model.application import Application, Component, Trait
-    from appdelivery.model.definition import Definition
+    from appdelivery.model.definition import Definition, Made
     from appdelivery.model.manifest import Reference
     from appdelivery.model.problem import Path
 
@@ -41,7 +41,7 @@ class Object:
 class Part:
     """A component's own properties, or those of one of its traits."""
 
-    __slots__ = ("definition", "leaves", "parameters", "path", "properties", "trait", "waiting", "written")
+    __slots__ = ("definition", "grown", "leaves", "parameters", "path", "properties", "trait", "waiting", "written")
 
     def __init__(self, definition: Definition, properties: dict[str, Any], path: Path, trait: Trait | None) -> None:
         self.definition = definition
@@ -49,9 +49,14 @@ class Part:
         self.path = path  # of the properties, in the document
         self.trait = trait
         self.written = searchable(properties)
+        self.grown = False  # whether a value came in that `written` knows nothing of, other than a scalar
         self.parameters: Any = None  # checked and filled
         self.leaves: tuple[Any, ...] = ()  # dataflow.Leaf: places that take their value from elsewhere
         self.waiting: dict[str, str] = {}  # text of a leaf to the placeholder that stands for it
+
+    def made(self, context: dict[str, Any]) -> Made:
+        """What the definition makes of the parameters."""
+        return self.definition.code.render(self.parameters, context, written=b"" if self.grown else self.written)
 
     @property
     def label(self) -> str:
