@@ -110,7 +110,7 @@ def _probe(args: Namespace) -> int:
 def _forget(args: Namespace) -> int:
     from appdelivery.cli import confirming
 
-    confirming.ask(args, f"Forget cluster {args.name}? Its objects keep running and are no longer managed.")
+    confirming.ask(args, f"forget cluster {args.name}, whose objects keep running and are no longer managed")
     left = opening.writing(args, lambda p: managing.cluster_forget(p, args.name))
     printing.notice(
         f"cluster {args.name} forgotten; {left} object{'s' if left != 1 else ''} of ours stay running there", args

@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 
-def ask(args: Namespace, question: str, *, expect: str = "") -> None:
-    """Goes on, or raises Refused.  expect: the word to type (a name); '' = y."""
+def ask(args: Namespace, what: str, *, expect: str = "") -> None:
+    """Goes on, or raises Refused.  what: begins with a verb; expect: the word to type (a name), '' = y."""
     if args.yes:
         return
     if not sys.stdin.isatty():
-        raise errors.Refused(question, code="needs-confirmation", hint="there is no terminal to answer on: add --yes")
+        raise errors.Refused(
+            f"{what}: somebody has to agree, and there is no terminal to ask on",
+            code="needs-confirmation",
+            hint="if that is meant, add --yes",
+        )
+    question = f"{what[0].upper()}{what[1:]}?"
     sys.stderr.write(f"{clean.text(question)} {f'Type {expect}: ' if expect else '[y/N] '}")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()

@@ -27,7 +27,9 @@ def run(words: list[str]) -> int:
     from appdelivery.cli import flags
 
     parser = flags.parser(name, command)
-    answer: int = command.run(parser.parse_args(rest))
+    args = parser.parse_args(rest)
+    args.words = words  # as typed: what to repeat after an interruption
+    answer: int = command.run(args)
     return answer
 
 

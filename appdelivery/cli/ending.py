@@ -42,11 +42,20 @@ def release(ended: Ended, planned: Planned, args: Namespace) -> int:
         printing.notice(f"warning: {clean.text(warning)}", args)
     for change in ended.pending:
         printing.notice(f"kept: {change.subject.ref}: {clean.text(change.why.text)}", args)
+        _hint(change.why.detail.get("hint", ""), args)
     for answer in ended.reports:
         why.show(answer, planned.app, colour=printing.colours(args, sys.stderr), stream=sys.stderr)
+    for hint in dict.fromkeys([outcome.hint for outcome in ended.outcomes if outcome.result == "failed" and outcome.hint]):
+        _hint(hint, args)
     if ended.outcome in ("failed", "partial"):
-        printing.notice(f"  see more: appctl why {planned.app}\n  go back:  appctl rollback {planned.app}", args)
+        back = f"\n  go back:  appctl rollback {planned.app}" if planned.plan.base.release else ""
+        printing.notice(f"  see more: appctl why {planned.app}{back}", args)
     return failures.DONE if ended.outcome in ("succeeded", "superseded") else failures.NO
+
+
+def _hint(text: str, args: Namespace) -> None:
+    if text:
+        printing.notice(failures.indented(text), args)
 
 
 def tree(ended: Ended, planned: Planned) -> dict[str, object]:

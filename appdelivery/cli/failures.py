@@ -32,8 +32,8 @@ def report(error: Exception, words: list[str]) -> int:
         problems(error.problems)
     else:
         sys.stderr.write(f"error: {clean.text(error.message)}\n")
-    if error.hint:
-        sys.stderr.write(_indented(error.hint))
+    if error.hint and error.hint not in [problem.hint for problem in error.problems]:
+        sys.stderr.write(indented(error.hint))
     if "--debug" in words and error.__cause__ is not None:
         sys.stderr.write(f"  cause: {type(error.__cause__).__name__}: {clean.text(str(error.__cause__))}\n")
     return code
@@ -48,13 +48,13 @@ def exit_code(error: errors.AppError) -> int:
 def problems(found: Sequence[Problem], *, limit: int = SHOWN) -> None:
     """Problems with position, excerpt and hint; at most `limit`, and the count of the rest."""
     for problem in found[:limit]:
-        level = "" if problem.level == "error" else f"{problem.level}: "
+        level = "" if problem.level == "error" and problem.file else f"{problem.level}: "
         where = str(problem)[: -len(problem.message)] if problem.message else str(problem)
         sys.stderr.write(f"{clean.text(where)}{level}{clean.text(problem.message)}\n")
         if problem.excerpt:
             sys.stderr.write(clean.lines(problem.excerpt).rstrip("\n") + "\n")
         if problem.hint:
-            sys.stderr.write(_indented(f"hint: {problem.hint}"))
+            sys.stderr.write(indented(f"hint: {problem.hint}"))
     if len(found) > limit:
         sys.stderr.write(f"and {len(found) - limit} more problems\n")
 
@@ -72,7 +72,8 @@ def as_problem_json(error: errors.AppError) -> dict[str, object]:
     }
 
 
-def _indented(text: str) -> str:
+def indented(text: str) -> str:
+    """What to do, below what is wrong."""
     return "".join(f"  {line}\n" for line in clean.lines(text).splitlines())
 
 

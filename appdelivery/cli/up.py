@@ -6,7 +6,20 @@ import sys
 from typing import TYPE_CHECKING
 
 from appdelivery import errors
-from appdelivery.cli import asking, confirming, ending, failures, flags, opening, plan, plans, printing, progress, wait
+from appdelivery.cli import (
+    asking,
+    clean,
+    confirming,
+    ending,
+    failures,
+    flags,
+    opening,
+    plan,
+    plans,
+    printing,
+    progress,
+    wait,
+)
 from appdelivery.platform import delivering, documents, local, rendering
 
 if TYPE_CHECKING:
@@ -95,21 +108,22 @@ def question(planned: Planned, args: Namespace) -> None:
     if not grave:
         return
     deletes = sum(change.action == "delete" for change in grave)
-    words = [
-        f"{n} {word}" for n, word in ((deletes, "deleted"), (sum(c.action == "replace" for c in grave), "replaced")) if n
-    ]
-    others = len(grave) - deletes - sum(c.action == "replace" for c in grave)
-    words += [f"{others} taken over or changed for good"] if others else []
-    text = f"{planned.app} on {planned.target.name}: {', '.join(words)}."
-    confirming.ask(args, text, expect=planned.app.name if deletes else "")
+    replaces = sum(change.action == "replace" for change in grave)
+    others = len(grave) - deletes - replaces
+    counts = ((deletes, "delete"), (replaces, "replace"), (others, "take over or change for good"))
+    words = [f"{verb} {n} object{'s' if n > 1 else ''}" for n, verb in counts if n]
+    what = f"{' and '.join(words)} in {planned.app} on {planned.target.name}"
+    confirming.ask(args, what, expect=planned.app.name if deletes else "")
 
 
 def interrupted(planned: Planned, args: Namespace) -> None:
     """Ctrl-C: the state is kept; this is the command to go on."""
-    words = {"delete": f"appctl delete {planned.app}", "rollback": f"appctl rollback {planned.app} --to {planned.revision}"}
-    command = words.get("delete" if planned.request == "delete" else planned.cause, "")
-    if not command:
-        command = " ".join(["appctl up", *getattr(args, "files", []), *[f"-f {f}" for f in getattr(args, "file", [])]])
+    import shlex
+
+    words = list(args.words)
+    if planned.cause == "rollback" and not args.to:  # what was the last good one may not be it any more
+        words += ["--to", str(planned.revision)]
+    command = clean.text(shlex.join(["appctl", *words]))
     sys.stderr.write(f"\nstopped: what was applied stays and is recorded; go on with\n  {command}\n")
 
 

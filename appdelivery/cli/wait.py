@@ -35,7 +35,7 @@ def run(args: Namespace) -> int:
             ended = await live.wait(p, app, limit, show)
         return ending.waited(ended, app, args)
 
-    return opening.working(args, work)
+    return opening.working(args, work, mode="read")
 
 
 def seconds(args: Namespace) -> float:

@@ -81,10 +81,22 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 
     # Lists of thousands of objects are parsed and dropped: the default threshold makes that 2.5 times slower.
     gc.set_threshold(50_000, 20, 100)
-    return asyncio.run(_awaited(work))
+    try:
+        return asyncio.run(_awaited(work))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
+    """SIGTERM ends the work as Ctrl-C does: state kept, lease given back."""
+    import asyncio
+    import contextlib
+    import signal
+
+    task = asyncio.current_task()
+    assert task is not None
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; a thread of a test
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await work()
 
 

@@ -197,7 +197,7 @@ def _leases(connection: sa.Connection, store: Store) -> Iterator[Finding]:
     free = sa.or_(work_item.c.lease_until.is_(None), work_item.c.lease_until < now)
     for row in connection.execute(sa.select(work_item).where(work_item.c.due_at < now - LONGEST_DUE, free)).all():
         since = row.due_at.isoformat()
-        yield Finding("leases", "warning", f"{row.kind} {row.id} has waited since {since}; appctl resume goes on with it")
+        yield Finding("leases", "warning", f"{row.kind} {row.id} has waited since {since}; the next appctl up of it goes on")
 
 
 def _owners(connection: sa.Connection, store: Store) -> Iterator[Finding]:  # noqa: ARG001

@@ -67,6 +67,11 @@ def check_owner(path: str, *, write: bool) -> list[str]:
                 hint="run the command as its owner, or name another store with --store",
             )
         return []
+    if write and not (os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)):
+        raise errors.ReadOnly(
+            f"open the store {path} for writing: the file or its folder is read-only here",
+            hint="make both writable, or name another store with --store",
+        )
     if write and found.st_mode & 0o077:
         os.chmod(path, 0o600)
         return [f"{path} had mode {stat.S_IMODE(found.st_mode):04o}, so others could read it: now 0600"]

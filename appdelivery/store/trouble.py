@@ -13,7 +13,7 @@ from appdelivery import errors
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FREE = "free some space, then run: appctl resume"
+FREE = "free some space, then run the command again: it goes on where it stopped"
 RESTORE = "restore a backup with: appctl db restore FILE --replace"
 
 
