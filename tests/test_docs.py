@@ -1,0 +1,480 @@
+"""The documentation is true: its documents render, its commands print what stands below them, its links lead somewhere,
+and everything that people can type or meet is described.
+
+Blocks of a page, told apart by the words after the three backticks:
+
+    yaml                 an Application or a definition: rendered or compiled
+    yaml title="FILE"    the same, and written to FILE in the page's own folder for its commands
+    yaml fragment        a part of a document; not checked
+    console              lines that begin with `$ ` are run in that folder with a private home, the lines below compared;
+                         `...` stands for any lines
+    console cluster      the same against a real control plane; times, ages, user and generated names may differ,
+                         and progress lines are not compared
+    sh                   for reading: commands of appctl are checked for their flags, not run
+
+`pytest tests/test_docs.py --update` rewrites the printed lines that differ.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from support import ROOT
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Iterator
+
+    from plane_fixtures import Planes
+
+FENCE = re.compile(r"^```(\w*)([^\n`]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"[a-z]+\.[a-z]+(-[a-z]+)*")
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+GENERATED = "docs/reference/cli.md"  # made from the code (tests/tools/generated.py), so it describes nothing by itself
+ROOT_PAGES = ("README.md", "ARCHITECTURE.md", "CODESTYLE.md", "CONTRIBUTING.md", "SECURITY.md")
+
+
+@dataclass(frozen=True)
+class Block:
+    page: str
+    line: int
+    language: str
+    words: tuple[str, ...]
+    title: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def pages() -> list[str]:
+    found = [name for name in ROOT_PAGES if os.path.exists(f"{ROOT}/{name}")]
+    for folder, _, files in sorted(os.walk(f"{ROOT}/docs")):
+        found += [os.path.relpath(f"{folder}/{name}", ROOT) for name in sorted(files) if name.endswith(".md")]
+    return found
+
+
+def read(page: str) -> str:
+    with open(f"{ROOT}/{page}", encoding="utf-8") as file:
+        return file.read()
+
+
+def blocks(page: str, *languages: str) -> Iterator[Block]:
+    text = read(page)
+    for match in FENCE.finditer(text):
+        language, more, body = match.groups()
+        title = re.search(r'title="([^"]+)"', more)
+        words = tuple(re.sub(r'title="[^"]+"', "", more).split())
+        if language in languages:
+            line = text.count("\n", 0, match.start()) + 1
+            yield Block(page, line, language, words, title[1] if title else "", body)
+
+
+ALL = pages()
+DESCRIBED = [page for page in ALL if page != GENERATED]
+DOCUMENTS = [block for page in DESCRIBED for block in blocks(page, "yaml") if "fragment" not in block.words]
+WITH_COMMANDS = [page for page in DESCRIBED if any("cluster" not in b.words for b in blocks(page, "console"))]
+ON_A_CLUSTER = [page for page in DESCRIBED if any("cluster" in b.words for b in blocks(page, "console"))]
+
+
+# --- documents --------------------------------------------------------------------------------------------------------
+def written(page: str, folder: str) -> None:
+    """The titled blocks of a page as files: what its reader would have saved."""
+    for block in blocks(page, "yaml"):
+        if block.title:
+            path = f"{folder}/{block.title}"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(block.text)
+
+
+@pytest.mark.parametrize("block", DOCUMENTS, ids=str)
+def test_every_document_renders(block: Block, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from appdelivery import cli
+
+    written(block.page, str(tmp_path))
+    kinds = {str((tree or {}).get("kind")) if isinstance(tree, dict) else "cases" for tree in yaml.safe_load_all(block.text)}
+    own = [b.title for b in blocks(block.page, "yaml") if b.title.startswith("definitions/")]
+    more = ["--definitions", f"{tmp_path}/definitions"] if own else []
+    if kinds == {"cases"}:
+        assert block.title.endswith(".test.yaml"), f"{block}: neither Application nor definition: mark it `fragment`"
+        words = ["test", f"{tmp_path}/{block.title.replace('.test.yaml', '.yaml')}", *more]
+    elif kinds <= {"Application", "Policy"}:
+        path = tmp_path / "block.yaml"
+        path.write_text(block.text)
+        words = ["render", str(path), *more]
+    else:
+        assert block.title, f"{block}: a definition needs a title, it is the name of its file"
+        words = ["lint", f"{tmp_path}/{block.title}", *more]
+    code = cli.main(words)
+    printed = capsys.readouterr()
+    assert code == 0, f"{block}: appctl {words[0]} ended with {code}\n{printed.out}{printed.err}"
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Command:
+    words: str
+    shown: str  # what the page says it prints
+
+
+def commands(text: str) -> list[Command]:
+    found: list[list[str]] = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            found.append([line[2:], ""])
+        elif found and found[-1][0].endswith("\\") and not found[-1][1]:
+            found[-1][0] = f"{found[-1][0]}\n{line}"
+        elif found:
+            found[-1][1] += f"{line}\n"
+    return [Command(words, shown) for words, shown in found]
+
+
+def run(words: str, folder: str, more: dict[str, str]) -> str:
+    """As in a shell, both streams in the order in which they were written."""
+    place = os.path.dirname(sys.executable)
+    environment = {
+        "PATH": f"{place}:{os.environ['PATH']}",
+        "HOME": f"{folder}/.home",
+        "LANG": "C.UTF-8",
+        "NO_COLOR": "1",
+        "PYTHONUNBUFFERED": "1",
+        **more,
+    }
+    os.makedirs(environment["HOME"], exist_ok=True)
+    done = subprocess.run(
+        ["bash", "-c", words],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.stdout.replace(folder, "/home/ana")
+
+
+def fits(shown: str, printed: str) -> bool:
+    """`...` on a line of its own stands for any lines."""
+    parts = [re.escape(part) for part in re.split(r"^\.\.\.\n", shown, flags=re.MULTILINE)]
+    return re.fullmatch(r"(?:.*\n)*?".join(parts), printed) is not None
+
+
+VARYING = (
+    (re.compile(r"^\d\d:\d\d:\d\d .*\n", re.MULTILINE), ""),  # progress: its lines depend on the speed of the cluster
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.+Z]+"), "TIME"),
+    (re.compile(r"\b\d+(\.\d+)?(ms|s|m|h|d)\b( ago)?"), "AGE"),
+    (re.compile(r"\b[\w.-]+@[\w.-]+"), "USER"),
+    (re.compile(r"-[0-9a-z]{8,10}-[0-9a-z]{5}\b|-[0-9a-z]{8,10}\b(?=\s|$)", re.MULTILINE), "-NAME"),
+    (re.compile(r"https://[\w.:-]+"), "SERVER"),
+    (re.compile(r" +"), " "),
+)
+
+
+def steady(text: str) -> str:
+    for pattern, instead in VARYING:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def compared(page: str, folder: str, *, update: bool, cluster: dict[str, str] | None) -> list[str]:
+    """Runs the blocks of a page in order; answers what differs.  With update the page is rewritten instead."""
+    written(page, folder)
+    differences, text = [], read(page)
+    for block in blocks(page, "console"):
+        if "cluster" in block.words and cluster is None:
+            continue
+        for command in commands(block.text):
+            printed = run(command.words, folder, cluster or {})
+            same = fits(steady(command.shown), steady(printed)) if cluster else fits(command.shown, printed)
+            if same:
+                continue
+            differences.append(f"{block}: $ {command.words}\nshown:\n{command.shown}printed:\n{printed}")
+            assert "this is a bug in appctl" not in printed, differences[-1]
+            if update:
+                shown = VARYING[0][0].sub("", re.sub(r"\b[\w.-]+@[\w.-]+", "ana@laptop", printed))
+                before, after = (f"$ {command.words}\n{lines}" for lines in (command.shown, shown))
+                text = text.replace(before, after, 1)
+    if update and differences:
+        with open(f"{ROOT}/{page}", "w", encoding="utf-8") as file:
+            file.write(text)
+        print("\n".join(differences))
+        return []
+    return differences
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WITH_COMMANDS)
+def test_every_command_prints_what_the_page_says(page: str, tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> None:
+    if page in ON_A_CLUSTER:
+        pytest.skip("its commands build on one another and need a cluster; they run with -m cluster")
+    found = compared(page, str(tmp_path), update=request.config.getoption("--update"), cluster=None)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.xdist_group("docs")
+@pytest.mark.parametrize("page", ON_A_CLUSTER)
+def test_every_command_does_on_a_cluster_what_the_page_says(
+    page: str, full_plane: Planes, kubectl_program: str, tmp_path: pathlib.Path, request: pytest.FixtureRequest
+) -> None:
+    folder = str(tmp_path)
+    kubeconfig = one_cluster(full_plane, f"{folder}/.kubeconfig")
+    kubectl = [kubectl_program, "--kubeconfig", kubeconfig]
+    spaces = sorted(set(re.findall(r"namespace: ([a-z0-9-]+)", "".join(b.text for b in blocks(page, "yaml")))))
+    there = subprocess.run([*kubectl, "get", "namespace", *spaces], capture_output=True, check=False)
+    assert there.returncode != 0, f"one of the namespaces {', '.join(spaces)} exists: the cluster is in use"
+    variables = {"KUBECONFIG": kubeconfig, "PATH": f"{os.path.dirname(sys.executable)}:{os.path.dirname(kubectl_program)}:{os.environ['PATH']}"}  # fmt: skip
+    try:
+        found = compared(page, folder, update=request.config.getoption("--update"), cluster=variables)
+    finally:
+        subprocess.run([*kubectl, "delete", "namespace", *spaces, "--ignore-not-found"], capture_output=True, check=False)
+    assert not found, "\n".join(found)
+
+
+def one_cluster(plane: Planes, path: str) -> str:
+    """A kubeconfig as the reader has it: one cluster, named as in the pages."""
+    context = next(one["context"] for one in plane.document["contexts"] if one["name"] == plane.contexts[0])
+    document = {**plane.document, "contexts": [{"name": "kind", "context": context}], "current-context": "kind"}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+    os.chmod(path, 0o600)
+    return path
+
+
+def typed() -> list[tuple[Block, str]]:
+    """Every command line of appctl in the pages, run or not."""
+    found = []
+    for page in DESCRIBED:
+        for block in blocks(page, "console", "sh", "bash"):
+            text = block.text.replace("\\\n", " ")
+            for line in text.splitlines():
+                line = line.removeprefix("$ ")
+                if (match := re.search(r"(?:^|[|;&(] *)(appctl [^|;&)>#]*)", line)) and (
+                    block.language != "console" or f"$ {line}" in text
+                ):
+                    found.append((block, match[1]))
+    return found
+
+
+@pytest.mark.parametrize(("block", "line"), typed(), ids=[f"{b}-{line[:40]}" for b, line in typed()])
+def test_every_command_line_is_one_that_appctl_takes(block: Block, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    import importlib
+
+    from appdelivery.cli import commands as table
+    from appdelivery.cli import flags
+
+    words = shlex.split(line)[1:]
+    name = table.ALIASES.get(words[0], words[0])
+    assert name in table.COMMANDS, f"{block}: there is no command {words[0]}"
+    if words[1:] == ["--help"]:
+        return
+    parser = flags.parser(name, importlib.import_module(table.module(name)))
+    try:
+        parser.parse_args(words[1:])
+    except SystemExit:
+        pytest.fail(f"{block}: {line}\n{capsys.readouterr().err}", pytrace=False)
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+def anchors(page: str) -> set[str]:
+    """As GitHub and MkDocs make them from headings."""
+    text = FENCE.sub("", read(page))
+    plain = [re.sub(r"[`*]", "", heading).lower() for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
+    return {re.sub(r"[^\w -]", "", heading).strip().replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_every_link_inside_leads_somewhere(page: str) -> None:
+    lost = []
+    for target in LINK.findall(FENCE.sub("", read(page))):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        path, _, anchor = target.partition("#")
+        there = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
+        if there == GENERATED:
+            continue  # made by `make fix`, which also checks it
+        if not os.path.exists(f"{ROOT}/{there}") or (anchor and anchor not in anchors(there)):
+            lost.append(target)
+    assert not lost
+
+
+def test_the_site_shows_every_page() -> None:
+    with open(f"{ROOT}/mkdocs.yml", encoding="utf-8") as file:
+        site = yaml.safe_load(file)
+
+    def listed(tree: object) -> Iterator[str]:
+        if isinstance(tree, str):
+            yield tree
+        for item in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+            yield from listed(item)
+
+    there = {page.removeprefix("docs/") for page in ALL if page.startswith("docs/")} | {"reference/cli.md"}
+    assert set(listed(site["nav"])) == there
+
+
+# --- completeness -----------------------------------------------------------------------------------------------------
+def described() -> str:
+    return "\n".join(read(page) for page in DESCRIBED)
+
+
+def absent(wanted: set[str], text: str) -> list[str]:
+    """Names that stand nowhere in backticks, alone or with something around them."""
+    codes = "\n".join(re.findall(r"`([^`\n]+)`", text))
+    return sorted(name for name in wanted if not re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", codes))
+
+
+def test_every_command_and_flag_is_described() -> None:
+    import importlib
+
+    from appdelivery.cli import commands as table
+    from appdelivery.cli import flags
+
+    wanted = {f"appctl {name}" for name in table.COMMANDS}
+    for name in table.COMMANDS:
+        if name != "help":
+            parser = flags.parser(name, importlib.import_module(table.module(name)))
+            wanted |= {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
+    assert not absent(wanted, described())
+
+
+def test_every_setting_is_described() -> None:
+    from appdelivery import settings
+
+    reference = read("docs/reference/settings.md")
+    assert not absent(set(settings.KNOWN), reference)
+    assert not absent({f"APPCTL_{name.upper()}" for name in ("store", "cluster", "namespace")}, reference)
+
+
+def test_every_exit_code_is_described() -> None:
+    from appdelivery.cli import failures
+
+    names = ("DONE", "NO", "FAILED", "TIMEOUT", "USAGE", "BUG", "INTERRUPTED")
+    assert not absent({str(getattr(failures, name)) for name in names}, read("docs/reference/exit-codes.md"))
+
+
+@functools.cache
+def in_the_code() -> tuple[frozenset[str], frozenset[str]]:
+    """Codes of errors (given by name, or constants that look like one of their families), and reasons of changes."""
+    named: set[str] = set()
+    texts: set[str] = set()
+    reasons: set[str] = set()
+    for folder, _, files in os.walk(f"{ROOT}/appdelivery"):
+        if folder.endswith(("/tables", "/versions", "/migrations")):
+            continue  # names of columns look like codes
+        for name in files:
+            if name.endswith(".py"):
+                with open(f"{folder}/{name}", encoding="utf-8") as file:
+                    for node in ast.walk(ast.parse(file.read())):
+                        match node:
+                            case ast.keyword(arg="code", value=value):
+                                named |= set(strings(value))
+                            case ast.Assign(targets=[ast.Name("code")], value=ast.Constant(str(text))):
+                                named.add(text)
+                            case ast.Call(func=ast.Name("Why"), args=[ast.Constant(str(text)), *_]):
+                                reasons.add(text)
+                            case ast.Constant(str(text)) if CODE.fullmatch(text):
+                                texts.add(text)
+    families = {code.partition(".")[0] for code in named if "." in code} | {"yaml", "template"}
+    dotted = {text for text in texts if text.partition(".")[0] in families}
+    return frozenset({code for code in named if code and not code.endswith(".")} | dotted), frozenset(reasons)
+
+
+def strings(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.slow
+def test_every_error_code_is_described() -> None:
+    found, _ = in_the_code()
+    assert len(found) > 100
+    assert not absent(set(found) - {"error"}, read("docs/reference/errors.md") + read("docs/reference/changes.md"))
+
+
+@pytest.mark.slow
+def test_every_error_code_in_the_reference_still_exists() -> None:
+    cells = re.findall(r"^\| (`[^|]+`) \|", read("docs/reference/errors.md"), re.MULTILINE)
+    codes = [code for cell in cells for code in re.findall(r"`([^`]+)`", cell)]
+    assert len(codes) > 100
+    known, _ = in_the_code()
+    assert not [code for code in codes if code not in known and not code.startswith("kubeconfig.")]
+
+
+@pytest.mark.slow
+def test_every_reason_of_a_change_is_described() -> None:
+    _, reasons = in_the_code()
+    assert reasons
+    assert not absent(set(reasons), read("docs/reference/changes.md"))
+
+
+def test_every_shipped_definition_is_described() -> None:
+    from appdelivery.catalog.catalog import Catalog
+
+    names = {name for kind in ("ComponentDefinition", "TraitDefinition") for name in Catalog().names(kind)}
+    assert len(names) > 25
+    assert not absent(names, read("docs/reference/types.md"))
+
+
+def test_every_policy_is_said_to_act_or_not() -> None:
+    from appdelivery.model import reading_policies
+
+    assert not absent(set(reading_policies.SHAPES), read("docs/reference/policies.md"))
+
+
+def test_every_filter_function_and_test_is_described() -> None:
+    from appdelivery.language import filters
+
+    reference = read("docs/reference/language.md")
+    wanted = {*filters.FILTERS, *filters.FUNCTIONS, *filters.TESTS} | set(filters.METHODS)
+    assert not absent(wanted, reference)
+
+
+def test_every_limit_is_described_with_its_number() -> None:
+    from appdelivery.language import budget, limits
+    from appdelivery.model import reading, reading_workflow
+    from appdelivery.render import bounds
+
+    text = read("docs/reference/limits.md")
+    numbers = (
+        budget.TURNS, budget.ITEMS, limits.LIMITS.nodes, limits.LIMITS.depth, limits.LIMITS.documents, limits.LIMITS.alias,
+        bounds.OBJECTS, reading.COMPONENTS, reading.TRAITS, reading.POLICIES, reading_workflow.STEPS,
+    )  # fmt: skip
+    assert not [number for number in numbers if f"{number:,}" not in text]
+
+
+# --- README -----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def readme_table(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(f"{ROOT}/benchmarks")
+    import readme_table as module
+
+    return module
+
+
+def test_the_table_of_the_readme_is_made_from_the_results(readme_table) -> None:
+    text = read("README.md")
+    assert readme_table.filled(text, readme_table.table(readme_table.results())) == text, "python benchmarks/readme_table.py"
+
+
+def test_a_figure_without_a_result_is_said_to_be_missing(readme_table) -> None:
+    label, _, name = readme_table.ROWS[0]
+    made = readme_table.table({"render": [{"name": name, "ratio": 0.5, "low": 0.4, "high": 0.62, "must": 1.0}]})
+    assert f"| {label} | `helm template` | **0.50** (0.40 to 0.62) | 1.00 |" in made
+    assert made.count(readme_table.ABSENT) == len(readme_table.ROWS) - 1
