@@ -145,7 +145,10 @@ async def test_fields_stay_until_we_drop_them_and_pods_go_on(real_lab: Lab, inst
     after = [one for one in deployment["metadata"]["managedFields"] if one.get("subresource")]
     assert [one["manager"] for one in after] == [one["manager"] for one in subresources]
 
-    # Once more costs one request each and writes nothing.
+    # Once more costs one request each and writes nothing, when the controller has written its last word too.
+    deployment = await lab.kube.until(
+        first_deployment, lambda live: live["status"].get("observedGeneration") == live["metadata"]["generation"]
+    )
     for body, live in ((first_deployment, deployment), (first_config, config)):
         again = await lab.apply(body, absorb=LEGACY, known_version=int(live["metadata"]["resourceVersion"]))
         assert (again.result, again.requests) == ("unchanged", 1)
