@@ -9,54 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from appdelivery import errors
-from appdelivery.delivery import graph, wait
+from appdelivery.delivery import graph, steps, wait
 from appdelivery.delivery.observe import Sight
+from appdelivery.delivery.steps import Node
 from appdelivery.delivery.work import Seen, Started
-from appdelivery.model import marks
-from appdelivery.model.change import Change, Outcome, Subject, Why
+from appdelivery.model.change import Outcome
 from appdelivery.model.live import Health, Live
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
-    from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.observe import Observer
     from appdelivery.delivery.ports import Applied, Identity
     from appdelivery.delivery.work import Run
     from appdelivery.model.change import Edge
-    from appdelivery.model.refs import Ref
 
     Act = Callable[["Node"], Awaitable[tuple[Outcome, Applied | None]]]
 
 IN_FLIGHT, DELETES_IN_FLIGHT = 64, 32  # per cluster; the Fleet's own limiter stands below
 WRITES = frozenset(("create", "update", "replace", "delete"))
 NEWER_S = 5.0  # how often a run that waits looks whether a newer release wants its place
-OVER = frozenset(("ready", "gone", "failed", "skipped"))
-
-
-@dataclass(slots=True)
-class Node:
-    """state: waiting, running, present, ready, gone, failed, skipped."""
-
-    identity: Identity
-    change: Change | None = None  # None: a component as a whole, or an object outside the application
-    item: Desired | None = None
-    state: str = "waiting"
-    wait_class: str = "none"  # required, optional, none
-    outcome: Outcome | None = None
-    version: int = 0  # of our write; older sights are stale
-    written_at: str = ""  # our managedFields entry's time, by the server's clock; '' = not written in this run
-    waiting: wait.Waiting | None = None
-    why: str = ""  # of failed and skipped
-    outside: bool = False  # not of this application: only looked at
-
-    @property
-    def component(self) -> str:
-        return self.change.subject.component if self.change else ""
 
 
 @dataclass(slots=True)
@@ -74,6 +50,7 @@ class Walk:
     _early: dict[Identity, Sight] = field(default_factory=dict)  # seen before the answer to our own write
     _moving: dict[Identity, Node] = field(default_factory=dict)  # not yet where they may stay
     _hoped: dict[Identity, Node] = field(default_factory=dict)  # there, required, not yet ready
+    _sighted: set[Identity] = field(default_factory=set)
     _told: deque[Node] = field(default_factory=deque)
     _telling: bool = False
     _alarm: asyncio.Future[None] | None = None
@@ -114,7 +91,7 @@ class Walk:
         """Every change of a node's state."""
         node.state = state
         self._hoped.pop(node.identity, None)
-        if state in OVER or (state == "present" and self._may_stay(node)):
+        if state in steps.OVER or (state == "present" and self._may_stay(node)):
             self._moving.pop(node.identity, None)
             return
         self._moving[node.identity] = node
@@ -153,7 +130,7 @@ class Walk:
             if found.state in ("failed", "skipped"):
                 self._fall(node, "skipped", f"{graph.show(other)} is still there")
                 return
-            if not _holds(found, until, whole=node.change is None):
+            if not steps.holds(found, until, whole=node.change is None):
                 return
         if node.change is None:
             self._put(node, "gone" if node.identity[1][1] == graph.GONE else "ready")
@@ -203,7 +180,7 @@ class Walk:
             self._there(node, self._known_health(node))
         elif applied is not None:
             node.version = applied.version
-            node.written_at = _written_at(applied.body, self.run.manager)
+            node.written_at = steps.written_at(applied.body, self.run.manager)
             self._there(node, self.run.hooks.judge(Live(node.change.subject.ref, applied.body)))
 
     # --- what is seen -----------------------------------------------------------------------------------------------
@@ -253,12 +230,23 @@ class Walk:
             self._blind(sight)
         elif sight.what == "pod":
             self._pod(sight)
+        elif sight.what == "resync" and not sight.name:
+            self._all_seen(sight)
         elif sight.what in ("seen", "gone") and sight.identity is not None and sight.fact is not None:
             node = self.nodes.get(sight.identity)
+            self._sighted.add(sight.identity)
             if node is not None and node.state in ("present", "ready"):
                 self._seen(node, sight)
             elif node is not None:
                 self._early[sight.identity] = sight
+
+    def _all_seen(self, sight: Sight) -> None:
+        """What the first list of a watch does not show was deleted between our write and the watch."""
+        for node in list(self._hoped.values()):
+            same = node.identity[0] == sight.cluster and node.identity[1][:2] == (sight.kind.group, sight.kind.kind)
+            ours = not node.outside and node.change is not None and node.change.action != "skip"
+            if same and ours and node.identity not in self._sighted:
+                self._judged(node, Health("missing", "Missing", "somebody deleted it"))
 
     def _seen(self, node: Node, sight: Sight) -> None:
         if sight.fact is None or sight.fact.version < node.version:
@@ -372,7 +360,7 @@ class Walk:
             self._fall(node, "failed", why)
         elif wait.wants_pods(node.waiting, now) and node.item is not None:
             cluster, (_, _, namespace, _) = node.identity
-            self.observer.pods(cluster, namespace, _pod_labels(node.item, self.run))
+            self.observer.pods(cluster, namespace, steps.pod_labels(node.item, self.run.work.app))
 
     def _tracker(self, component: str) -> None:
         now = self.run.hooks.clock()
@@ -381,31 +369,3 @@ class Walk:
     def _active(self, component: str) -> None:
         self._tracker(component)
         self.trackers[component].active = self.run.hooks.clock()
-
-
-def outside(identity: Identity, ref: Ref) -> Node:
-    """Stands for an object that is only looked at."""
-    change = Change(Subject(identity[0], ref, ""), "unchanged", Why("digest-equal", "", {}))
-    return Node(identity, change, wait_class="required", outside=True)
-
-
-def _holds(node: Node, until: str, *, whole: bool) -> bool:
-    """whole: asked for a component, for which its optional objects need only be there."""
-    if until == "present" or (whole and until == "ready" and node.wait_class != "required"):
-        return node.state in ("present", "ready")
-    return node.state == until
-
-
-def _pod_labels(item: Desired, run: Run) -> str:
-    """Pods of shipped definitions carry the application's name, so one watch serves all; others by their own selector."""
-    labels = ((((item.body.get("spec") or {}).get("template") or {}).get("metadata") or {}).get("labels")) or {}
-    if labels.get(marks.NAME) == run.work.app.name:
-        return f"{marks.NAME}={run.work.app.name}"
-    return ",".join([f"{key}={value}" for key, value in sorted(wait.selector_of(item.body).items())])
-
-
-def _written_at(body: dict[str, Any], manager: str) -> str:
-    for entry in body["metadata"].get("managedFields") or ():
-        if entry.get("manager") == manager and entry.get("operation") == "Apply":
-            return str(entry.get("time", ""))
-    return ""

@@ -34,6 +34,7 @@ class Sight:
     fact: LiveFact | None = None
     live: Live | None = None
     error: errors.ClusterError | None = None
+    name: str = ""  # of the one object that was asked for; '' = everything of ours
 
     @property
     def identity(self) -> Identity | None:
@@ -55,7 +56,9 @@ class Observer:
         if key not in self._tasks:
             labels = f"{marks.INSTANCE}={self.installation.label},{marks.NAME}={self.app.name},{marks.NAMESPACE}={self.app.namespace}"
             selector = Selector(labels) if ours else Selector(fields=f"metadata.name={name}")
-            self._tasks[key] = asyncio.create_task(self._run(cluster, kind, namespaces, selector, "seen"))
+            self._tasks[key] = asyncio.create_task(
+                self._run(cluster, kind, namespaces, selector, "seen", name="" if ours else name)
+            )
 
     def pods(self, cluster: str, namespace: str, labels: str) -> None:
         key = (cluster, namespace, labels)
@@ -63,12 +66,14 @@ class Observer:
             work = self._run(cluster, POD, [namespace], Selector(labels), "pod")
             self._tasks[key] = asyncio.create_task(work)
 
-    async def _run(self, cluster: str, kind: Kind, namespaces: Sequence[str], selector: Selector, what: str) -> None:
+    async def _run(
+        self, cluster: str, kind: Kind, namespaces: Sequence[str], selector: Selector, what: str, *, name: str = ""
+    ) -> None:
         try:
             async with contextlib.aclosing(self._stream(cluster, kind, namespaces, selector)) as seen:
                 async for one in seen:
                     label = what if one.kind == "seen" else one.kind
-                    self.queue.put_nowait(Sight(label, cluster, kind, one.fact, one.live))
+                    self.queue.put_nowait(Sight(label, cluster, kind, one.fact, one.live, name=name))
         except errors.ClusterError as error:
             self.queue.put_nowait(Sight("trouble", cluster, kind, error=error))
         except asyncio.CancelledError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appdelivery.delivery import apply, dataflow, graph, look, observe, plan, prune, send, why
+from appdelivery.delivery import apply, dataflow, graph, look, observe, plan, prune, send, steps, why
 from appdelivery.delivery.ports import ObjectIntended, ObjectSeen, ReleaseEnded
 from appdelivery.delivery.recorder import Recorder
 from appdelivery.delivery.work import Ended, Hooks, Run, Seen, Started, Work
@@ -21,9 +21,9 @@ from appdelivery.model.record import changed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from appdelivery.delivery.apply import Node
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.ports import Applied, Fact, Fleet, Identity, Journal
+    from appdelivery.delivery.steps import Node
     from appdelivery.model.history import Lease
     from appdelivery.model.refs import Ref
 
@@ -153,10 +153,10 @@ async def _walk_upserts(run: Run, observer: observe.Observer, made: Plan) -> app
         item = items.get(change.subject.identity)
         if item is not None:
             wait_class = run.hooks.wait_class(item.subject.ref, item.body)
-            nodes[item.identity] = apply.Node(item.identity, change, item, wait_class=wait_class)
+            nodes[item.identity] = steps.Node(item.identity, change, item, wait_class=wait_class)
     for edge in made.edges:
         if edge.waiter in nodes and edge.other not in nodes and (fact := run.known.facts.get(edge.other)) is not None:
-            nodes[edge.other] = apply.outside(edge.other, fact.ref)
+            nodes[edge.other] = steps.outside(edge.other, fact.ref)
     flow = dataflow.Flow(run)
 
     async def gone(cluster: str, ref: Ref, uid: str) -> None:
@@ -191,7 +191,7 @@ def _planned_again(run: Run, item: Desired) -> Change:
 
 async def _walk_deletes(run: Run, observer: observe.Observer, made: Plan) -> dict[Identity, Node]:
     wanted = {item.identity for item in run.work.desired}
-    going = {c.subject.identity: apply.Node(c.subject.identity, c) for c in made.changes if c.action == "delete"}
+    going = {c.subject.identity: steps.Node(c.subject.identity, c) for c in made.changes if c.action == "delete"}
     kept = {
         c.subject.identity for c in made.changes if c.action == "skip" and c.why.code in ("gc-never", "shared-not-owner")
     }
@@ -237,7 +237,7 @@ async def _give_back(run: Run, observer: observe.Observer, upserts: apply.Walk, 
                 change = Change(
                     node.item.subject, "update", Why("field-retaken", "its autoscaler is gone", {"paths": list(paths)})
                 )
-                again[node.identity] = apply.Node(node.identity, change, node.item, wait_class=node.wait_class)
+                again[node.identity] = steps.Node(node.identity, change, node.item, wait_class=node.wait_class)
     if not again:
         return
     run.known = await look.look(
@@ -297,7 +297,9 @@ def _verdict(run: Run, nodes: Sequence[Node], made: Plan, components: dict[str, 
     if failed:
         first = failed[0]
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        return "failed", f"{graph.show(first.identity)} on cluster {first.identity[0]}: {first.why}{more}"
+        named = graph.show(first.identity)
+        where = "" if named in first.why else f"{named} on cluster {first.identity[0]}: "
+        return "failed", f"{where}{first.why}{more}"
     if unknown:
         places = sorted({change.subject.cluster for change in unknown})
         if len(unknown) == len(made.changes) and nodes:

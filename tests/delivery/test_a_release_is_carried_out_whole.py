@@ -151,7 +151,7 @@ async def test_an_immutable_field_of_others_fails_with_the_field_and_the_way():
     ended = await stage.deliver(Part("web", [other_selector()]))
     assert ended.outcome == "failed"
     assert "spec.selector cannot change" in ended.message
-    assert "--recreate" in ended.outcomes[0].hint
+    assert "appdelivery.dev/recreate" in ended.outcomes[0].hint
 
 
 @pytest.mark.parametrize("how", ["annotation", "flag"])

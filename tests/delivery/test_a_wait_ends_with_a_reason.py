@@ -246,3 +246,17 @@ def test_a_slow_start_is_given_a_quarter_of_an_hour():
     patience = policies.Patience(deadline=3600)
     assert not wait.ending(one, tracker, patience, NOW + timedelta(seconds=899))
     assert "15m" in wait.ending(one, tracker, patience, NOW + timedelta(seconds=900))
+
+
+async def test_an_object_deleted_before_the_watch_began_is_missing_and_not_waited_for_in_vain():
+    stage = still()
+    original = stage.fleet.apply
+
+    async def apply(cluster, at, body, how):
+        applied = await original(cluster, at, body, how)
+        stage.fleet.world()._remove(at.identity, applied.uid, "Background")
+        return applied
+
+    stage.fleet.apply = apply
+    ended = await stage.deliver(WEB)
+    assert "somebody deleted it" in ended.message
