@@ -1,18 +1,7 @@
 """The documentation is true: its documents render, its commands print what stands below them, its links lead somewhere,
 and everything that people can type or meet is described.
 
-Blocks of a page, told apart by the words after the three backticks:
-
-    yaml                 an Application or a definition: rendered or compiled
-    yaml title="FILE"    the same, and written to FILE in the page's own folder for its commands
-    yaml fragment        a part of a document; not checked
-    console              lines that begin with `$ ` are run in that folder with a private home, the lines below compared;
-                         `...` stands for any lines
-    console cluster      the same against a real control plane; times, ages, user and generated names may differ,
-                         and progress lines are not compared
-    sh                   for reading: commands of appctl are checked for their flags, not run
-
-`pytest tests/test_docs.py --update` rewrites the printed lines that differ.
+The kinds of blocks are explained in docs_pages.py.  `pytest tests/test_docs.py --update` rewrites the printed lines that differ.
 """
 
 from __future__ import annotations
@@ -25,9 +14,9 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import docs_pages
 import pytest
 import yaml
 from support import ROOT
@@ -38,74 +27,22 @@ if TYPE_CHECKING:
 
     from plane_fixtures import Planes
 
-FENCE = re.compile(r"^```(\w*)([^\n`]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"[a-z]+\.[a-z]+(-[a-z]+)*")
-LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
-GENERATED = "docs/reference/cli.md"  # made from the code (tests/tools/generated.py), so it describes nothing by itself
-ROOT_PAGES = ("README.md", "ARCHITECTURE.md", "CODESTYLE.md", "CONTRIBUTING.md", "SECURITY.md")
-
-
-@dataclass(frozen=True)
-class Block:
-    page: str
-    line: int
-    language: str
-    words: tuple[str, ...]
-    title: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page}:{self.line}"
-
-
-def pages() -> list[str]:
-    found = [name for name in ROOT_PAGES if os.path.exists(f"{ROOT}/{name}")]
-    for folder, _, files in sorted(os.walk(f"{ROOT}/docs")):
-        found += [os.path.relpath(f"{folder}/{name}", ROOT) for name in sorted(files) if name.endswith(".md")]
-    return found
-
-
-def read(page: str) -> str:
-    with open(f"{ROOT}/{page}", encoding="utf-8") as file:
-        return file.read()
-
-
-def blocks(page: str, *languages: str) -> Iterator[Block]:
-    text = read(page)
-    for match in FENCE.finditer(text):
-        language, more, body = match.groups()
-        title = re.search(r'title="([^"]+)"', more)
-        words = tuple(re.sub(r'title="[^"]+"', "", more).split())
-        if language in languages:
-            line = text.count("\n", 0, match.start()) + 1
-            yield Block(page, line, language, words, title[1] if title else "", body)
-
-
-ALL = pages()
-DESCRIBED = [page for page in ALL if page != GENERATED]
-DOCUMENTS = [block for page in DESCRIBED for block in blocks(page, "yaml") if "fragment" not in block.words]
-WITH_COMMANDS = [page for page in DESCRIBED if any("cluster" not in b.words for b in blocks(page, "console"))]
-ON_A_CLUSTER = [page for page in DESCRIBED if any("cluster" in b.words for b in blocks(page, "console"))]
+ALL = docs_pages.pages()
+DESCRIBED = [page for page in ALL if page != docs_pages.GENERATED]
+DOCUMENTS = [block for page in DESCRIBED for block in docs_pages.blocks(page, "yaml") if "fragment" not in block.words]
+WITH_COMMANDS = [page for page in DESCRIBED if any("cluster" not in b.words for b in docs_pages.blocks(page, "console"))]
+ON_A_CLUSTER = [page for page in DESCRIBED if any("cluster" in b.words for b in docs_pages.blocks(page, "console"))]
 
 
 # --- documents --------------------------------------------------------------------------------------------------------
-def written(page: str, folder: str) -> None:
-    """The titled blocks of a page as files: what its reader would have saved."""
-    for block in blocks(page, "yaml"):
-        if block.title:
-            path = f"{folder}/{block.title}"
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(block.text)
-
-
 @pytest.mark.parametrize("block", DOCUMENTS, ids=str)
-def test_every_document_renders(block: Block, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_document_renders(block: docs_pages.Block, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     from appdelivery import cli
 
-    written(block.page, str(tmp_path))
+    docs_pages.written(block.page, str(tmp_path))
     kinds = {str((tree or {}).get("kind")) if isinstance(tree, dict) else "cases" for tree in yaml.safe_load_all(block.text)}
-    own = [b.title for b in blocks(block.page, "yaml") if b.title.startswith("definitions/")]
+    own = [b.title for b in docs_pages.blocks(block.page, "yaml") if b.title.startswith("definitions/")]
     more = ["--definitions", f"{tmp_path}/definitions"] if own else []
     if kinds == {"cases"}:
         assert block.title.endswith(".test.yaml"), f"{block}: neither Application nor definition: mark it `fragment`"
@@ -122,106 +59,13 @@ def test_every_document_renders(block: Block, tmp_path: pathlib.Path, capsys: py
     assert code == 0, f"{block}: appctl {words[0]} ended with {code}\n{printed.out}{printed.err}"
 
 
-# --- commands ---------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Command:
-    words: str
-    shown: str  # what the page says it prints
-
-
-def commands(text: str) -> list[Command]:
-    found: list[list[str]] = []
-    for line in text.splitlines():
-        if line.startswith("$ "):
-            found.append([line[2:], ""])
-        elif found and found[-1][0].endswith("\\") and not found[-1][1]:
-            found[-1][0] = f"{found[-1][0]}\n{line}"
-        elif found:
-            found[-1][1] += f"{line}\n"
-    return [Command(words, shown) for words, shown in found]
-
-
-def run(words: str, folder: str, more: dict[str, str]) -> str:
-    """As in a shell, both streams in the order in which they were written."""
-    place = os.path.dirname(sys.executable)
-    environment = {
-        "PATH": f"{place}:{os.environ['PATH']}",
-        "HOME": f"{folder}/.home",
-        "LANG": "C.UTF-8",
-        "NO_COLOR": "1",
-        "PYTHONUNBUFFERED": "1",
-        **more,
-    }
-    os.makedirs(environment["HOME"], exist_ok=True)
-    done = subprocess.run(
-        ["bash", "-c", words],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.stdout.replace(folder, "/home/ana")
-
-
-def fits(shown: str, printed: str) -> bool:
-    """`...` on a line of its own stands for any lines."""
-    parts = [re.escape(part) for part in re.split(r"^\.\.\.\n", shown, flags=re.MULTILINE)]
-    return re.fullmatch(r"(?:.*\n)*?".join(parts), printed) is not None
-
-
-VARYING = (
-    (re.compile(r"^\d\d:\d\d:\d\d .*\n", re.MULTILINE), ""),  # progress: its lines depend on the speed of the cluster
-    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.+Z]+"), "TIME"),
-    (re.compile(r"\b\d+(\.\d+)?(ms|s|m|h|d)\b( ago)?"), "AGE"),
-    (re.compile(r"\b[\w.-]+@[\w.-]+"), "USER"),
-    (re.compile(r"-[0-9a-z]{8,10}-[0-9a-z]{5}\b|-[0-9a-z]{8,10}\b(?=\s|$)", re.MULTILINE), "-NAME"),
-    (re.compile(r"https://[\w.:-]+"), "SERVER"),
-    (re.compile(r" +"), " "),
-)
-
-
-def steady(text: str) -> str:
-    for pattern, instead in VARYING:
-        text = pattern.sub(instead, text)
-    return text
-
-
-def compared(page: str, folder: str, *, update: bool, cluster: dict[str, str] | None) -> list[str]:
-    """Runs the blocks of a page in order; answers what differs.  With update the page is rewritten instead."""
-    written(page, folder)
-    differences, text = [], read(page)
-    for block in blocks(page, "console"):
-        if "cluster" in block.words and cluster is None:
-            continue
-        for command in commands(block.text):
-            printed = run(command.words, folder, cluster or {})
-            same = fits(steady(command.shown), steady(printed)) if cluster else fits(command.shown, printed)
-            if same:
-                continue
-            differences.append(f"{block}: $ {command.words}\nshown:\n{command.shown}printed:\n{printed}")
-            assert "this is a bug in appctl" not in printed, differences[-1]
-            if update:
-                shown = VARYING[0][0].sub("", re.sub(r"\b[\w.-]+@[\w.-]+", "ana@laptop", printed))
-                before, after = (f"$ {command.words}\n{lines}" for lines in (command.shown, shown))
-                text = text.replace(before, after, 1)
-    if update and differences:
-        with open(f"{ROOT}/{page}", "w", encoding="utf-8") as file:
-            file.write(text)
-        print("\n".join(differences))
-        return []
-    return differences
-
-
+# --- commands -------------------------------------------------------------------------------------------------------
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_COMMANDS)
 def test_every_command_prints_what_the_page_says(page: str, tmp_path: pathlib.Path, request: pytest.FixtureRequest) -> None:
     if page in ON_A_CLUSTER:
         pytest.skip("its commands build on one another and need a cluster; they run with -m cluster")
-    found = compared(page, str(tmp_path), update=request.config.getoption("--update"), cluster=None)
+    found = docs_pages.compared(page, str(tmp_path), update=request.config.getoption("--update"), cluster=None)
     assert not found, "\n".join(found)
 
 
@@ -236,12 +80,12 @@ def test_every_command_does_on_a_cluster_what_the_page_says(
     folder = str(tmp_path)
     kubeconfig = one_cluster(full_plane, f"{folder}/.kubeconfig")
     kubectl = [kubectl_program, "--kubeconfig", kubeconfig]
-    spaces = sorted(set(re.findall(r"namespace: ([a-z0-9-]+)", "".join(b.text for b in blocks(page, "yaml")))))
+    spaces = sorted(set(re.findall(r"namespace: ([a-z0-9-]+)", "".join(b.text for b in docs_pages.blocks(page, "yaml")))))
     there = subprocess.run([*kubectl, "get", "namespace", *spaces], capture_output=True, check=False)
     assert there.returncode != 0, f"one of the namespaces {', '.join(spaces)} exists: the cluster is in use"
     variables = {"KUBECONFIG": kubeconfig, "PATH": f"{os.path.dirname(sys.executable)}:{os.path.dirname(kubectl_program)}:{os.environ['PATH']}"}  # fmt: skip
     try:
-        found = compared(page, folder, update=request.config.getoption("--update"), cluster=variables)
+        found = docs_pages.compared(page, folder, update=request.config.getoption("--update"), cluster=variables)
     finally:
         subprocess.run([*kubectl, "delete", "namespace", *spaces, "--ignore-not-found"], capture_output=True, check=False)
     assert not found, "\n".join(found)
@@ -257,11 +101,11 @@ def one_cluster(plane: Planes, path: str) -> str:
     return path
 
 
-def typed() -> list[tuple[Block, str]]:
+def typed() -> list[tuple[docs_pages.Block, str]]:
     """Every command line of appctl in the pages, run or not."""
     found = []
     for page in DESCRIBED:
-        for block in blocks(page, "console", "sh", "bash"):
+        for block in docs_pages.blocks(page, "console", "sh", "bash"):
             text = block.text.replace("\\\n", " ")
             for line in text.splitlines():
                 line = line.removeprefix("$ ")
@@ -273,7 +117,9 @@ def typed() -> list[tuple[Block, str]]:
 
 
 @pytest.mark.parametrize(("block", "line"), typed(), ids=[f"{b}-{line[:40]}" for b, line in typed()])
-def test_every_command_line_is_one_that_appctl_takes(block: Block, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_line_is_one_that_appctl_takes(
+    block: docs_pages.Block, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     import importlib
 
     from appdelivery.cli import commands as table
@@ -294,7 +140,7 @@ def test_every_command_line_is_one_that_appctl_takes(block: Block, line: str, ca
 # --- links ------------------------------------------------------------------------------------------------------------
 def anchors(page: str) -> set[str]:
     """As GitHub and MkDocs make them from headings."""
-    text = FENCE.sub("", read(page))
+    text = docs_pages.FENCE.sub("", docs_pages.read(page))
     plain = [re.sub(r"[`*]", "", heading).lower() for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
     return {re.sub(r"[^\w -]", "", heading).strip().replace(" ", "-") for heading in plain}
 
@@ -302,12 +148,12 @@ def anchors(page: str) -> set[str]:
 @pytest.mark.parametrize("page", ALL)
 def test_every_link_inside_leads_somewhere(page: str) -> None:
     lost = []
-    for target in LINK.findall(FENCE.sub("", read(page))):
+    for target in docs_pages.LINK.findall(docs_pages.FENCE.sub("", docs_pages.read(page))):
         if "://" in target or target.startswith("mailto:"):
             continue
         path, _, anchor = target.partition("#")
         there = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
-        if there == GENERATED:
+        if there == docs_pages.GENERATED:
             continue  # made by `make fix`, which also checks it
         if not os.path.exists(f"{ROOT}/{there}") or (anchor and anchor not in anchors(there)):
             lost.append(target)
@@ -330,7 +176,7 @@ def test_the_site_shows_every_page() -> None:
 
 # --- completeness -----------------------------------------------------------------------------------------------------
 def described() -> str:
-    return "\n".join(read(page) for page in DESCRIBED)
+    return "\n".join(docs_pages.read(page) for page in DESCRIBED)
 
 
 def absent(wanted: set[str], text: str) -> list[str]:
@@ -356,7 +202,7 @@ def test_every_command_and_flag_is_described() -> None:
 def test_every_setting_is_described() -> None:
     from appdelivery import settings
 
-    reference = read("docs/reference/settings.md")
+    reference = docs_pages.read("docs/reference/settings.md")
     assert not absent(set(settings.KNOWN), reference)
     assert not absent({f"APPCTL_{name.upper()}" for name in ("store", "cluster", "namespace")}, reference)
 
@@ -365,7 +211,7 @@ def test_every_exit_code_is_described() -> None:
     from appdelivery.cli import failures
 
     names = ("DONE", "NO", "FAILED", "TIMEOUT", "USAGE", "BUG", "INTERRUPTED")
-    assert not absent({str(getattr(failures, name)) for name in names}, read("docs/reference/exit-codes.md"))
+    assert not absent({str(getattr(failures, name)) for name in names}, docs_pages.read("docs/reference/exit-codes.md"))
 
 
 @functools.cache
@@ -405,12 +251,14 @@ def strings(tree: ast.AST) -> Iterator[str]:
 def test_every_error_code_is_described() -> None:
     found, _ = in_the_code()
     assert len(found) > 100
-    assert not absent(set(found) - {"error"}, read("docs/reference/errors.md") + read("docs/reference/changes.md"))
+    assert not absent(
+        set(found) - {"error"}, docs_pages.read("docs/reference/errors.md") + docs_pages.read("docs/reference/changes.md")
+    )
 
 
 @pytest.mark.slow
 def test_every_error_code_in_the_reference_still_exists() -> None:
-    cells = re.findall(r"^\| (`[^|]+`) \|", read("docs/reference/errors.md"), re.MULTILINE)
+    cells = re.findall(r"^\| (`[^|]+`) \|", docs_pages.read("docs/reference/errors.md"), re.MULTILINE)
     codes = [code for cell in cells for code in re.findall(r"`([^`]+)`", cell)]
     assert len(codes) > 100
     known, _ = in_the_code()
@@ -421,7 +269,7 @@ def test_every_error_code_in_the_reference_still_exists() -> None:
 def test_every_reason_of_a_change_is_described() -> None:
     _, reasons = in_the_code()
     assert reasons
-    assert not absent(set(reasons), read("docs/reference/changes.md"))
+    assert not absent(set(reasons), docs_pages.read("docs/reference/changes.md"))
 
 
 def test_every_shipped_definition_is_described() -> None:
@@ -429,19 +277,19 @@ def test_every_shipped_definition_is_described() -> None:
 
     names = {name for kind in ("ComponentDefinition", "TraitDefinition") for name in Catalog().names(kind)}
     assert len(names) > 25
-    assert not absent(names, read("docs/reference/types.md"))
+    assert not absent(names, docs_pages.read("docs/reference/types.md"))
 
 
 def test_every_policy_is_said_to_act_or_not() -> None:
     from appdelivery.model import reading_policies
 
-    assert not absent(set(reading_policies.SHAPES), read("docs/reference/policies.md"))
+    assert not absent(set(reading_policies.SHAPES), docs_pages.read("docs/reference/policies.md"))
 
 
 def test_every_filter_function_and_test_is_described() -> None:
     from appdelivery.language import filters
 
-    reference = read("docs/reference/language.md")
+    reference = docs_pages.read("docs/reference/language.md")
     wanted = {*filters.FILTERS, *filters.FUNCTIONS, *filters.TESTS} | set(filters.METHODS)
     assert not absent(wanted, reference)
 
@@ -451,7 +299,7 @@ def test_every_limit_is_described_with_its_number() -> None:
     from appdelivery.model import reading, reading_workflow
     from appdelivery.render import bounds
 
-    text = read("docs/reference/limits.md")
+    text = docs_pages.read("docs/reference/limits.md")
     numbers = (
         budget.TURNS, budget.ITEMS, limits.LIMITS.nodes, limits.LIMITS.depth, limits.LIMITS.documents, limits.LIMITS.alias,
         bounds.OBJECTS, reading.COMPONENTS, reading.TRAITS, reading.POLICIES, reading_workflow.STEPS,
@@ -469,7 +317,7 @@ def readme_table(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_table_of_the_readme_is_made_from_the_results(readme_table) -> None:
-    text = read("README.md")
+    text = docs_pages.read("README.md")
     assert readme_table.filled(text, readme_table.table(readme_table.results())) == text, "python benchmarks/readme_table.py"
 
 
