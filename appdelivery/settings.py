@@ -78,7 +78,8 @@ def _file(path: str) -> dict[str, str]:
     from appdelivery.language import yaml_in
 
     trees: list[Any] = yaml_in.load(data, path)
-    defaults = (trees[0] or {}).get("defaults", {}) if trees and isinstance(trees[0], dict) else None
+    given = trees[0] if trees and trees[0] is not None else {}
+    defaults = given.get("defaults", {}) if isinstance(given, dict) else None
     if not isinstance(defaults, dict):
         raise errors.UsageError(f"read the configuration {path}: it must be a map with the key 'defaults'")
     unknown = [name for name in defaults if name not in KNOWN]

@@ -16,9 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     # A command lives for a tenth of a second: collecting what imports make costs more than it ever gives back.
     gc.set_threshold(50_000, 20, 100)
     try:
-        from appdelivery.cli import dispatch
-
-        return dispatch.run(words)
+        return _run(words)
     except SystemExit as error:  # argparse, after it has printed
         return error.code if isinstance(error.code, int) else 64
     except KeyboardInterrupt:
@@ -31,6 +29,18 @@ def main(argv: list[str] | None = None) -> int:
         return failures.report(error, words)
 
 
+def _run(words: list[str]) -> int:
+    from appdelivery.cli import dispatch
+
+    if sys.stdout is None:  # closed by the caller: the exit code is all that is asked for
+        import os
+
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    code = dispatch.run(words)
+    sys.stdout.flush()  # here, so that an answer that cannot be written is a failure like any other
+    return code
+
+
 def entry() -> None:
     """The console script: leaves at once, without the interpreter's slow tear-down."""
     code = main()
@@ -38,7 +48,7 @@ def entry() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:  # told by main, or nobody is there to be told
         pass
     import os
 

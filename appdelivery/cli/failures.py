@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
     from appdelivery.model.problem import Problem
 
 SHOWN = 20
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 DONE, NO, FAILED, TIMEOUT, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 64, 70, 130
 
 
 def report(error: Exception, words: list[str]) -> int:
     """Prints the failure to stderr and answers the exit code."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
+        sys.stderr.write(f"error: write the answer: {error.strerror}\n")
+        return FAILED
     if isinstance(error, errors.Bug) or not isinstance(error, errors.AppError):
         return _bug(error, words)
     code = exit_code(error)

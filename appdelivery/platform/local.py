@@ -101,7 +101,7 @@ async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def page_limit(limit: Any) -> int:
-    number = int(limit) if limit else 50
+    number = 50 if limit is None else int(limit)
     if not 1 <= number <= 500:
         raise errors.UsageError(f"--limit {number}: a page has 1 to 500 entries")
     return number
