@@ -103,8 +103,24 @@ async def test_a_namespace_is_made_where_that_is_agreed_and_never_owned():
     assert stage.live(namespace("shop")) is not None
 
 
-async def test_a_missing_namespace_fails_with_its_way_out():
+async def test_a_missing_namespace_is_said_with_its_way_out_before_anything_is_applied():
     stage = Stage(namespaces=("default",))
+    with pytest.raises(errors.Refused) as refusal:
+        await stage.deliver(Part("web", [config("web")]))
+    assert "namespace shop does not exist" in refusal.value.message
+    assert "--create-namespace" in refusal.value.hint
+    assert stage.fleet.writes == []
+
+
+async def test_a_namespace_that_went_after_the_plan_fails_its_objects():
+    stage = Stage()
+    original = stage.fleet.apply
+
+    async def apply(cluster, at, body, how):
+        stage.fleet.world().objects.pop(("", "Namespace", "", "shop"), None)
+        return await original(cluster, at, body, how)
+
+    stage.fleet.apply = apply
     ended = await stage.deliver(Part("web", [config("web")]))
     assert ended.outcome == "failed"
     assert "not found" in ended.message
