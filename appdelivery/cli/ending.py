@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from appdelivery.delivery.work import Ended
+    from appdelivery.platform.documents import Loaded
     from appdelivery.platform.live import Waited
     from appdelivery.platform.planning import Planned
 
@@ -26,8 +27,8 @@ DONE = (
 )
 
 
-def release(ended: Ended, planned: Planned, args: Namespace) -> int:
-    """The result on stdout; reasons of a failure on stderr."""
+def release(ended: Ended, planned: Planned, args: Namespace, loaded: Loaded | None = None) -> int:
+    """The result on stdout; reasons of a failure on stderr, with their place in the documents where those are at hand."""
     colour = printing.colours(args, sys.stdout)
     if getattr(args, "output", None) == "json":
         printing.answer(tree(ended, planned), "json")
@@ -45,12 +46,25 @@ def release(ended: Ended, planned: Planned, args: Namespace) -> int:
         _hint(change.why.detail.get("hint", ""), args)
     for answer in ended.reports:
         why.show(answer, planned.app, colour=printing.colours(args, sys.stderr), stream=sys.stderr)
-    for hint in dict.fromkeys([outcome.hint for outcome in ended.outcomes if outcome.result == "failed" and outcome.hint]):
-        _hint(hint, args)
+    _advise(ended, planned, args, loaded)
     if ended.outcome in ("failed", "partial"):
         back = f"\n  go back:  appctl rollback {planned.app}" if planned.plan.base.release else ""
         printing.notice(f"  see more: appctl why {planned.app}{back}", args)
     return failures.DONE if ended.outcome in ("succeeded", "superseded") else failures.NO
+
+
+def _advise(ended: Ended, planned: Planned, args: Namespace, loaded: Loaded | None) -> None:
+    failed = [outcome for outcome in ended.outcomes if outcome.result == "failed"]
+    if not failed:
+        return
+    from appdelivery.platform import pointing
+
+    places = pointing.problems(loaded, planned.app, failed) if loaded is not None else []
+    if not args.quiet:
+        failures.problems(places)
+    for hint in dict.fromkeys([outcome.hint for outcome in failed]):
+        if hint not in [place.hint for place in places]:
+            _hint(hint, args)
 
 
 def _hint(text: str, args: Namespace) -> None:

@@ -52,13 +52,14 @@ def exit_code(error: errors.AppError) -> int:
 
 def problems(found: Sequence[Problem], *, limit: int = SHOWN) -> None:
     """Problems with position, excerpt and hint; at most `limit`, and the count of the rest."""
-    for problem in found[:limit]:
+    shown = found[:limit]
+    for index, problem in enumerate(shown):
         level = "" if problem.level == "error" and problem.file else f"{problem.level}: "
         where = str(problem)[: -len(problem.message)] if problem.message else str(problem)
         sys.stderr.write(f"{clean.text(where)}{level}{clean.text(problem.message)}\n")
         if problem.excerpt:
             sys.stderr.write(clean.lines(problem.excerpt).rstrip("\n") + "\n")
-        if problem.hint:
+        if problem.hint and not (index + 1 < len(shown) and shown[index + 1].hint == problem.hint):
             sys.stderr.write(indented(f"hint: {problem.hint}"))
     if len(found) > limit:
         sys.stderr.write(f"and {len(found) - limit} more problems\n")

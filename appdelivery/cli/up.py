@@ -56,7 +56,7 @@ async def _up(p: local.Platform, work: rendering.Work, args: Namespace) -> int:
     codes = []
     for planned in await delivering.plans(p, work, plan.ask(args)):
         failures.problems(planned.warnings)
-        codes.append(await carry_out(p, planned, args))
+        codes.append(await carry_out(p, planned, args, loaded=work.loaded))
     return max(codes)
 
 
@@ -77,7 +77,14 @@ async def _exact(p: local.Platform, plan_file: Saved, args: Namespace) -> int:
     return await carry_out(p, await delivering.planned_from(p, plan_file), args, exact=True)
 
 
-async def carry_out(p: local.Platform, planned: Planned, args: Namespace, *, exact: bool = False) -> int:
+async def carry_out(
+    p: local.Platform,
+    planned: Planned,
+    args: Namespace,
+    *,
+    exact: bool = False,
+    loaded: documents.Loaded | None = None,
+) -> int:
     """Shows the plan, asks where it must, delivers, and answers how it ended.  rollback and delete end here too."""
     delivering.allowed(planned)
     show = printing.colours(args, sys.stderr)
@@ -99,7 +106,7 @@ async def carry_out(p: local.Platform, planned: Planned, args: Namespace, *, exa
             raise
         interrupted(planned, args)
         raise
-    return ending.release(ended, planned, args)
+    return ending.release(ended, planned, args, loaded)
 
 
 def question(planned: Planned, args: Namespace) -> None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 ENTRY_VERSION = "cluster.entry-version"  # our managedFields entry names a version the CRD no longer has
 CONFLICT = re.compile(r'^conflicts? with ("(?:[^"\\]|\\.)*")(?: with subresource ("(?:[^"\\]|\\.)*"))?( using )?')
+TYPED = "failed to create typed patch object"
+TYPED_START = re.compile(rf"{TYPED} \([^)]*\): (?:errors: )?")
+TYPED_VALUE = re.compile(r"&value\.valueUnstructured\{Value:(.*?)\}")  # how its library prints a value
+FIELD = re.compile(r'(\.[\w.\[\]="/-]+): ([^.&]*[^.&\s])')
 WEBHOOK = re.compile(r'failed calling webhook "([^"]+)"')
 TOO_LARGE = ("request is too large", "Request entity too large", "etcdserver: request is too large", "limit is 3145728")
 
@@ -25,7 +29,7 @@ def error(status: int, body: Any, doing: str, *, after: float | None = None) -> 
     """The error for a failed answer; `body` is the Status object, or whatever text a proxy sent."""
     answer = body if isinstance(body, dict) else {}
     text = _text(body) or f"HTTP {status}"
-    message = f"{doing}: {text}"
+    message = f"{doing}: {_in_words(text)}"
     reason = answer.get("reason", "")
     if status == 413 or any(sign in text for sign in TOO_LARGE):
         return errors.Rejected(
@@ -38,7 +42,7 @@ def error(status: int, body: Any, doing: str, *, after: float | None = None) -> 
             hint="give the API server's own address: credentials are sent nowhere else",
         )
     if status in (400, 422, 405, 406, 415):
-        return errors.Rejected(message, status=status, fields=_fields(answer), hint=_hint_of_rejection(text))
+        return _rejected(message, status, text, answer)
     if status == 401:
         return errors.Unauthorized(message, hint="the credentials of this cluster are wrong or have expired")
     if status == 403:
@@ -58,10 +62,15 @@ def error(status: int, body: Any, doing: str, *, after: float | None = None) -> 
     return errors.Unreachable(message, after=after)
 
 
+def _rejected(message: str, status: int, text: str, answer: dict[str, Any]) -> errors.Rejected:
+    fields = _fields(answer) or FIELD.findall(text.partition(TYPED)[2])
+    return errors.Rejected(message, status=status, fields=fields, hint=_hint_of_rejection(text))
+
+
 def _internal(message: str, text: str, answer: dict[str, Any], after: float | None) -> errors.ClusterError:
     """Three kinds of 500 are not the server's trouble."""
-    if "failed to create typed patch object" in text:  # of an apply: an undeclared field, a wrong type, a key twice
-        return errors.Rejected(message, status=400, fields=_fields(answer), hint=_hint_of_rejection(text))
+    if TYPED in text:  # of an apply: an undeclared field, a wrong type, a key twice
+        return _rejected(message, 400, text, answer)
     if "request to convert CR" in text and "invalid group/version" in text:
         return errors.Rejected(message, code=ENTRY_VERSION, status=500)
     if webhook := WEBHOOK.search(text):
@@ -129,6 +138,11 @@ def _fields(answer: dict[str, Any]) -> Sequence[tuple[str, str]]:
 def _details(answer: dict[str, Any]) -> dict[str, Any]:
     details = answer.get("details")
     return details if isinstance(details, dict) else {}
+
+
+def _in_words(text: str) -> str:
+    """What an apply was refused for, without the name of the step that refused it."""
+    return TYPED_VALUE.sub(r"\1", TYPED_START.sub("", text))
 
 
 def _hint_of_rejection(text: str) -> str:

@@ -109,7 +109,12 @@ async def _applied(write: _Write) -> transport.Answer:
     except errors.Rejected as error:
         if error.code == answers.ENTRY_VERSION and not write.how.dry_run:
             await _move_entry(write)
-        elif write.how.force and not write.how.dry_run and (lists := await _lists_in_the_way(write, error)):
+        elif (
+            error.status == 422
+            and write.how.force
+            and not write.how.dry_run
+            and (lists := await _lists_in_the_way(write, error))
+        ):
             return await _replace_lists(write, lists)
         else:
             raise

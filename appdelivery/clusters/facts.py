@@ -55,6 +55,7 @@ def fact(cluster: str, live: Live, eyes: Eyes) -> LiveFact:
         managers=_others(metadata, manager),
         health=eyes.judge(live) if eyes.judge else None,
         scales=_scales(body),
+        helm=annotations.get("meta.helm.sh/release-name", ""),
     )
 
 

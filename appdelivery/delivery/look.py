@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from appdelivery.model.refs import AppKey
 
 PAGE = 500  # what Fleet.list is bounded to
-SMALL = 3  # an application of so few objects finds out by applying whether its namespace exists
+SMALL = 3  # of so few objects is asked in the same moment as of their namespaces
 FEW = 1  # so many objects of a kind and namespace are read one by one
 NAMESPACE = Kind("", "v1", "Namespace")
 # Kinds of which a change may mean a replacement: their live body is compared field by field.
@@ -47,6 +47,7 @@ class Known:
     no_namespace: frozenset[tuple[str, str]] = frozenset()  # (cluster, namespace) that does not exist
     absent: tuple[tuple[Identity, str], ...] = ()  # who names what neither the application nor the cluster has
     instances: Mapping[Identity, int] = field(default_factory=dict)  # of a CRD: live objects of its kind, at most PAGE
+    former: Mapping[Identity, dict[str, Any]] = field(default_factory=dict)  # what was last applied, where that is enough
 
     def error(self, identity: Identity) -> Exception | None:
         """Why nothing is known of an object; None when its absence from `facts` means that it does not exist."""
@@ -135,8 +136,11 @@ async def _at(view: _View) -> errors.ClusterError | None:
     try:
         view.served = await view.fleet.facts(view.cluster)
         await _ours(view)
-        await _namespaces(view)
-        await _others(view)
+        if len(view.addresses()) <= SMALL:
+            await asyncio.gather(_namespaces(view), _others(view))
+        else:  # one that does not exist spares every question about its content
+            await _namespaces(view)
+            await _others(view)
         await _compared(view)
         await _named(view)
     except (errors.Unreachable, errors.Unauthorized, errors.TimedOut, errors.Throttled) as error:
@@ -189,11 +193,11 @@ async def _whole(view: _View, kind: Kind, namespaces: Sequence[str]) -> None:
 
 
 async def _namespaces(view: _View) -> None:
-    """Namespaces in which nothing of ours was seen: one that does not exist spares every question about its content."""
+    """Whether the namespaces exist in which nothing of ours was seen."""
     seen = {identity[1][2] for identity in view.facts}
     names = sorted({ref.namespace for ref in view.unseen() if ref.namespace} - seen)
     refs = [Ref("", "v1", "Namespace", "", name) for name in names]
-    if not refs or len(view.addresses()) <= SMALL:
+    if not refs:
         return
     try:
         found = await view.fleet.read(view.cluster, refs)
@@ -243,7 +247,8 @@ async def _compared(view: _View) -> None:
     for identity, item in view.desired.items():
         row, fact = view.rows.get(identity), view.facts.get(identity)
         kind = item.subject.ref.kind
-        if fact is not None and kind in COMPARED and (row is None or row.desired_digest != item.digest):
+        asked = kind in COMPARED or (kind == "Service" and (item.body.get("spec") or {}).get("clusterIP"))
+        if fact is not None and asked and (row is None or row.desired_digest != item.digest):
             refs.append(fact.ref)
     if not refs:
         return

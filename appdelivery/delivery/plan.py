@@ -99,15 +99,17 @@ def plan(
 
 
 def blocked(made: Plan) -> errors.Refused | None:
-    """The error of a plan in which a wanted object cannot be had; every reason at once."""
+    """The error of a plan in which a wanted object cannot be had; every reason at once, and nothing is half applied."""
     problems = [
         Problem(
-            f"{c.subject.ref} on cluster {c.subject.cluster}: {c.why.text}",
+            c.why.text
+            if str(c.subject.ref) in c.why.text
+            else f"{c.subject.ref} on cluster {c.subject.cluster}: {c.why.text}",
             code=c.why.code,
             hint=c.why.detail.get("hint", ""),
         )
         for c in made.changes
-        if c.action == "skip" and c.after and c.why.detail.get("blocks")
+        if c.after and (c.why.detail.get("blocks") or c.why.code in ("forbidden", "kind-not-served"))
     ]
     if not problems:
         return None
@@ -178,7 +180,7 @@ class _Table:
         if (error := self.known.error(identity)) is not None:
             if isinstance(error, errors.NotServed) and self._brings_kind(item):
                 return _change(item, "create", "new", "")
-            return _change(item, "unknown", _unknown(error), str(error))
+            return _change(item, "unknown", _unknown(error), str(error), hint=getattr(error, "hint", ""))
         row, fact = self.rows.get(identity), self.known.facts.get(identity)
         if item.mode == "read-only":
             text = "read only: it is observed, never written"
@@ -222,13 +224,13 @@ class _Table:
             hint = "remove it from one of the two applications"
             return _change(item, "skip", "not-ours", f"it belongs to application {mark[1]}", fact, blocks=True, hint=hint)
         if item.take_over or self.consent.take_ownership:
-            return _change(item, "update", "adopted", f"taken over from {_owner(fact)}", fact, take_over=True)
+            return _change(item, "update", "adopted", f"taken over from {_maker(fact)}", fact, take_over=True)
         hint = (
             "to take it over as it is: --take-ownership, or the policy "
             f"{{type: take-over, properties: {{rules: [{{selector: {{resourceTypes: [{ref.kind}], resourceNames: [{ref.name}]}}}}]}}}}"
         )
-        whose = f"of installation {mark[0]}, application {mark[1]}" if mark else _owner(fact)
-        text = f"it exists and is not ours: it belongs to {whose}"
+        whose = f"application {mark[1]} of installation {mark[0]}" if mark else _maker(fact)
+        text = f"it exists and belongs to {whose}"
         return _change(item, "skip", "not-ours", text, fact, blocks=True, hint=hint, uid=fact.uid)
 
     def _managed(self, item: Desired, row: Managed, fact: LiveFact) -> Change:
@@ -252,24 +254,24 @@ class _Table:
         return _change(item, "update", "drifted", f"changed by {_owner(fact)}", fact)
 
     def _beyond_update(self, item: Desired, fact: LiveFact) -> Change | None:
-        body = self.known.bodies.get(item.identity)
-        if body is None:
+        body, former = self.known.bodies.get(item.identity), self.known.former.get(item.identity)
+        if body is None and former is None:
             return None
-        if item.subject.ref.kind == "CustomResourceDefinition" and (harm := crds.harm(body, item.body)):
+        if body is not None and item.subject.ref.kind == "CustomResourceDefinition" and (harm := crds.harm(body, item.body)):
             if not self.consent.by_name(item.subject):
                 count = self.known.instances.get(item.identity, 0)
                 text = f"{'; '.join(harm[:5])}; {count} live objects"
                 hint = f"if that is meant: --delete {item.subject.ref.kind}/{item.subject.ref.name}"
                 return _change(item, "skip", "needs-consent", text, fact, blocks=True, hint=hint)
             return None
-        fields = replace.changed_fields(item.body, body)
+        fields = replace.changed_fields(item.body, body or former or {}, whole=body is not None)
         if not fields:
             return None
         rule = replace.rule(item, consent=self.consent)
+        text, detail = replace.explained(fields), {"fields": list(fields)}
         if rule.allowed:
-            return _change(item, "replace", "immutable-field", f"{', '.join(fields)} cannot change", fact, fields=fields)
-        text = f"{', '.join(fields)} cannot change"
-        return _change(item, "skip", "needs-consent", text, fact, blocks=True, hint=rule.hint, fields=fields)
+            return _change(item, "replace", "immutable-field", text, fact, **detail)
+        return _change(item, "skip", "needs-consent", text, fact, blocks=True, hint=rule.hint, **detail)
 
     def unwanted(self, row: Managed) -> Change | None:
         """None: the row is closed without a change."""
@@ -351,6 +353,10 @@ def _change(item: Desired, action: str, code: str, text: str, fact: LiveFact | N
 def _serves(served: Mapping[Any, Any], item: Desired, api_version: str) -> bool:
     group, _, version = api_version.rpartition("/")
     return any((k.group, k.version, k.kind) == (group, version, item.subject.ref.kind) for k in served)
+
+
+def _maker(fact: LiveFact) -> str:
+    return f'the Helm release "{fact.helm}"' if fact.helm else _owner(fact)
 
 
 def _owner(fact: LiveFact) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from appdelivery.model import fieldpath
+from appdelivery.model import canonical, fieldpath, redact
 from appdelivery.model.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.plan import Consent
 
@@ -22,8 +24,14 @@ IMMUTABLE = {
         "spec.volumeMode",
         "spec.dataSource",
     ),
+    "Deployment": ("spec.selector",),
+    "DaemonSet": ("spec.selector",),
+    "ReplicaSet": ("spec.selector",),
+    "Service": ("spec.clusterIP",),
     "Pod": ("spec.restartPolicy", "spec.serviceAccountName", "spec.nodeName", "spec.volumes"),
 }
+BY_FORMER = frozenset(("Deployment", "DaemonSet", "ReplicaSet"))  # compared with what was last applied: no request
+SHOWN = 80  # characters of a value
 AUTOMATIC = frozenset(("Job",))
 BY_NAME = frozenset(("PersistentVolumeClaim", "PersistentVolume", "Namespace", "CustomResourceDefinition"))
 
@@ -42,19 +50,32 @@ def rule(item: Desired, *, consent: Consent) -> Rule:
     if kind in BY_NAME:
         hint = f"it holds data or other objects; if that is meant: --delete {kind}/{name}"
         return Rule(consent.by_name(item.subject), propagation, hint)
-    hint = f'to allow it: annotation appdelivery.dev/recreate: "true" on the {kind}, or --recreate'
+    hint = f'to let it be deleted and created again: annotation appdelivery.dev/recreate: "true" on the {kind}'
     return Rule(kind in AUTOMATIC or item.recreate or consent.recreate, propagation, hint)
 
 
-def changed_fields(desired: dict[str, Any], live: dict[str, Any]) -> list[str]:
-    """Immutable fields whose wanted value is not what the live object holds.  A guess: the server's answer decides."""
-    fields = []
+def changed_fields(desired: dict[str, Any], live: dict[str, Any], *, whole: bool = True) -> dict[str, tuple[Any, Any]]:
+    """Immutable fields whose wanted value is not what the live object holds, as (is, wanted).  A guess: the server's
+    answer decides.  whole=False: `live` is what was last applied, so a field that it lacks may have any value."""
+    fields = {}
     for path in IMMUTABLE.get(desired["kind"], ()):
         steps = fieldpath.parse(f".{path}")
-        wanted = fieldpath.get(desired, steps)
-        if wanted is not None and not _within(wanted, fieldpath.get(live, steps)):
-            fields.append(path)
+        wanted, is_now = fieldpath.get(desired, steps), fieldpath.get(live, steps)
+        if wanted is not None and not _within(wanted, is_now) and (whole or is_now is not None):
+            fields[path] = (is_now, wanted)
     return fields
+
+
+def explained(fields: Mapping[str, tuple[Any, Any]]) -> str:
+    """spec.serviceName cannot change (is a, wanted b)"""
+    return "; ".join([f"{path} cannot change{_values(*both)}" for path, both in fields.items()])
+
+
+def _values(is_now: Any, wanted: Any) -> str:
+    if redact.values([is_now, wanted]):
+        return ""
+    before, after = [canonical.text(one) if isinstance(one, dict | list) else str(one) for one in (is_now, wanted)]
+    return f" (is {before}, wanted {after})" if max(len(before), len(after)) <= SHOWN else ""
 
 
 def _within(wanted: Any, live: Any) -> bool:

@@ -109,7 +109,9 @@ async def _patient(one: _Sending) -> Applied:
         except errors.ClusterError as error:
             if not error.retryable or pause is None:
                 raise
-            await one.run.hooks.sleep(error.after or pause)
+            pause = error.after or pause
+            one.run.hooks.progress(f"{redact.text(error.message, one.run.secrets)}; tried again in {pause:g}s")
+            await one.run.hooks.sleep(pause)
     raise AssertionError
 
 
@@ -319,7 +321,9 @@ def _failed(one: _Sending, error: errors.AppError) -> Outcome:
     text = error.message
     if isinstance(error, errors.Rejected):
         text = f"{one.item.origin}: {text}"
-    return Outcome(one.change, "failed", redact.text(text, one.run.secrets), hint=error.hint, requests=one.requests)
+    fields = tuple([field for field, _ in error.fields if field]) if isinstance(error, errors.Rejected) else ()
+    said = redact.text(text, one.run.secrets)
+    return Outcome(one.change, "failed", said, hint=error.hint, requests=one.requests, fields=fields)
 
 
 def _doing(one: _Sending) -> str:

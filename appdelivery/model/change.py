@@ -90,3 +90,4 @@ class Outcome:
     requests: int = 0
     version: int = 0
     given_up: tuple[tuple[str, str], ...] = ()  # (field path, manager) left to others
+    fields: tuple[str, ...] = ()  # of a refused object: what the server names, in its spelling

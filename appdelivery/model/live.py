@@ -57,6 +57,7 @@ class LiveFact:
     managers: tuple[str, ...]  # other managers with entries for the main resource, newest last
     health: Health | None = None
     scales: tuple[str, str] | None = None  # of an autoscaler: (kind, name) of its target
+    helm: str = ""  # the Helm release that made it, by its annotation
 
 
 @record

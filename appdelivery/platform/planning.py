@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.delivery import desired as wanting
 from appdelivery.delivery import look, policies
 from appdelivery.delivery import plan as planner
+from appdelivery.delivery import replace as replacing
 from appdelivery.model import reading
 from appdelivery.model.manifest import Manifest, Origin, Rendered, RenderedComponent
 from appdelivery.model.record import changed
@@ -183,15 +184,11 @@ async def of_revision(p: Platform, app: AppKey, number: int, target: Target, ask
         context=None,
         again=None,
     )
-    from dataclasses import replace
-
     return replace(planned, cause="rollback", cause_ref=str(number), revision=number)
 
 
 async def of_deletion(p: Platform, app: AppKey, target: Target, ask: Ask) -> Planned:
     """The plan that removes every object of an application: its desired set is empty."""
-    from dataclasses import replace
-
     from appdelivery.store import applications
 
     applications.get(p.store, app)
@@ -241,6 +238,7 @@ async def _planned(
     target.verdicts.use(rules.of(given, want, rendered, again))
     inventory = await p.in_thread(lambda: p.journal.inventory(key))
     known = await look.look(target.fleet, installation, key, want, inventory)
+    known = replace(known, former=_former(p, key, want, inventory))
     order = depends_on if depends_on is not None else _order(p, key, rendered, newest)
     situation = planner.Situation(installation, newest.number if newest else 0, request, order)
     made = planner.plan(key, want, inventory, known, situation=situation, given=given, consent=ask.consent)
@@ -262,6 +260,27 @@ async def _planned(
         settled=newest is None or newest.outcome != "running",
         again=again,
     )
+
+
+def _former(p: Platform, app: AppKey, want: Sequence[Desired], inventory: Sequence[Managed]) -> dict[Any, dict[str, Any]]:
+    """Changed workloads as they were last applied: enough to see that a change is one they cannot make."""
+    from appdelivery.store import applications
+
+    digests = {item.identity: item.digest for item in want if item.subject.ref.kind in replacing.BY_FORMER}
+    rows = {
+        row.identity: row
+        for row in inventory
+        if row.uid and digests.get(row.identity, row.desired_digest) != row.desired_digest
+    }
+    found: dict[Any, dict[str, Any]] = {}
+    for number in {row.revision for row in rows.values()}:
+        bodies = {ref_of(body).identity: body for _, _, body in applications.manifests(p.store, app, number)}
+        found |= {
+            key: bodies[row.ref.identity]
+            for key, row in rows.items()
+            if row.revision == number and row.ref.identity in bodies
+        }
+    return found
 
 
 def _order(p: Platform, app: AppKey, rendered: Rendered, newest: Release | None) -> dict[str, Sequence[str]]:
