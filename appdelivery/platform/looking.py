@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from appdelivery import errors
 from appdelivery.model import redact
 from appdelivery.model.refs import AppKey
+from appdelivery.model.secret import Secret
 from appdelivery.platform.guard import guard
 
 if TYPE_CHECKING:
@@ -81,15 +82,33 @@ def revision(p: Platform, app: AppKey, number: int) -> dict[str, Any]:
     guard(p.actor, "get", str(app))
     content = rows.revision(p.store, app, number)
     key = p.journal.installation().digest_key
+    bodies = [body for _, _, body in rows.manifests(p.store, app, number)]
     return {
         "revision": f"{app.name}-v{number}",
         "number": number,
         "key": content.key,
         "createdAt": content.created_at.isoformat(),
-        "application": redact.objects(content.document, key),
+        "application": _masked(content.document, bodies, key),
         "definitions": content.definitions,
-        "manifests": [redact.objects(body, key) for _, _, body in rows.manifests(p.store, app, number)],
+        "manifests": [redact.objects(body, key) for body in bodies],
     }
+
+
+def _masked(document: dict[str, Any], bodies: Sequence[dict[str, Any]], key: bytes) -> Any:
+    """The document holds secret values as its author wrote them: what stands in an object as a secret is masked in it too."""
+    hide = {value: Secret(value).mask(key) for body in bodies for value in redact.values(body)}
+
+    def masked(tree: Any) -> Any:
+        if isinstance(tree, str):
+            return hide.get(tree) or redact.text(tree, hide)
+        if isinstance(tree, list):
+            return [masked(item) for item in tree]
+        if isinstance(tree, dict):
+            shown = redact.objects(tree, key) if tree.get("kind") == "Secret" else tree
+            return {name: masked(item) for name, item in shown.items()}
+        return tree
+
+    return masked(document)
 
 
 def release(p: Platform, app: AppKey, number: int) -> tuple[Release, dict[str, Any] | None]:

@@ -49,6 +49,14 @@ def apply(
     return trees
 
 
+def _named(change: Change) -> str:
+    """The flag and its paths without the values: one of them may be a secret, and messages go into logs."""
+    if change.how == "tree":
+        return f"{change.flag} {change.text}"
+    pieces = _split(change.text, ",") if change.how in ("typed", "string") else [change.text]
+    return f"{change.flag} {','.join([_partition(piece, '=')[0] for piece in pieces])}"[:200]
+
+
 def _setting(steps: list[str | int], raw: Any, change: Change, schemas: Schemas, *, lenient: bool) -> Callable[[Any], Any]:
     def change_component(component: dict[str, Any]) -> dict[str, Any]:
         schema = schemas(str(component.get("type", "")))
@@ -68,7 +76,7 @@ def _must_be_known(schema: dict[str, Any], steps: Sequence[str | int], change: C
         closed = schema.get("additionalProperties") is False and not any(word in schema for word in COMPOSED)
         if isinstance(step, str) and closed and step not in known:
             raise errors.RequestError(
-                f"{change.flag} {change.text}: unknown property '{step}'{suggest.meant(step, list(known))}",
+                f"{_named(change)}: unknown property '{step}'{suggest.meant(step, list(known))}",
                 hint=f"known: {', '.join(known) or 'none'}",
                 code="unknown-property",
             )
@@ -93,7 +101,7 @@ def _in_component(
     if not found:
         near = suggest.nearest(name, known)
         raise errors.UsageError(
-            f"{change.flag} {change.text}: there is no component '{name}'" + (f", did you mean '{near}'?" if near else ""),
+            f"{_named(change)}: there is no component '{name}'" + (f", did you mean '{near}'?" if near else ""),
             hint=f"components: {', '.join(known) or 'none'}",
         )
     return out
@@ -122,14 +130,14 @@ def _assignments(change: Change) -> list[tuple[list[str | int], Any]]:
     if change.how in ("json", "file"):
         path, sign, rest = change.text.partition("=")
         if not sign:
-            raise errors.UsageError(f"{change.flag} {change.text}: write COMPONENT.path=value")
+            raise errors.UsageError(f"{_named(change)}: write COMPONENT.path=value")
         return [(_path(path, change), change.value if change.how == "file" else _json(rest, change))]
     found = []
     pieces = _split(change.text, ",")
     for piece in pieces[:-1] if len(pieces) > 1 and not pieces[-1] else pieces:  # a last comma is one too many
         path, sign, rest = _partition(piece, "=")
         if not sign:
-            raise errors.UsageError(f"{change.flag} {piece}: write COMPONENT.path=value")
+            raise errors.UsageError(f"{_named(change)}: write COMPONENT.path=value")
         found.append((_path(path, change), _list(rest, change) if rest.startswith("{") else _unescape(rest)))
     return found
 
@@ -137,7 +145,7 @@ def _assignments(change: Change) -> list[tuple[list[str | int], Any]]:
 def _list(text: str, change: Change) -> list[str]:
     if not text.endswith("}") or text.endswith("\\}"):
         raise errors.UsageError(
-            f"{change.flag} {change.text}: the list '{text}' does not end with '}}'",
+            f"{_named(change)}: a list does not end with '}}'",
             hint="write {a,b}; a value that begins with a brace: \\{...",
         )
     return [_unescape(item) for item in _split(text[1:-1], ",")] if text != "{}" else []
@@ -148,9 +156,9 @@ def _json(text: str, change: Change) -> Any:
     try:
         read = yaml_in.load(text.encode(), "value.json")
     except errors.SpecError as error:
-        raise errors.UsageError(f"{change.flag} {change.text[:100]}: {error.problems[0].message}") from None
+        raise errors.UsageError(f"{_named(change)}: {error.problems[0].message}") from None
     if len(read) != 1:
-        raise errors.UsageError(f"{change.flag} {change.text[:100]}: not JSON: there is no value")
+        raise errors.UsageError(f"{_named(change)}: not JSON: there is no value")
     return read[0]
 
 
@@ -192,15 +200,15 @@ def _path(text: str, change: Change) -> list[str | int]:
         while bracket:
             number, closed, after = rest.partition("]")
             if not closed or not number.isascii() or not number.isdigit() or int(number) > LONGEST_LIST:
-                raise errors.UsageError(f"{change.flag} {change.text}: '[{number}{closed}' is not a list index")
+                raise errors.UsageError(f"{_named(change)}: '[{number}{closed}' is not a list index")
             steps.append(int(number))
             between, bracket, rest = _partition(after, "[")
             if between:
-                raise errors.UsageError(f"{change.flag} {change.text}: write a dot between ']' and '{between}'")
+                raise errors.UsageError(f"{_named(change)}: write a dot between ']' and '{between}'")
         if not piece:
-            raise errors.UsageError(f"{change.flag} {change.text}: the path '{text}' has an empty name")
+            raise errors.UsageError(f"{_named(change)}: the path '{text}' has an empty name")
     if len(steps) < 2:
-        raise errors.UsageError(f"{change.flag} {change.text}: write COMPONENT.path=value, such as web.image=example/web:2")
+        raise errors.UsageError(f"{_named(change)}: write COMPONENT.path=value, such as web.image=example/web:2")
     return steps
 
 
@@ -254,9 +262,7 @@ def _put(tree: Any, steps: Sequence[str | int], value: Any, change: Change) -> A
     if isinstance(step, int):
         items = list(tree) if isinstance(tree, list) else []
         if step > len(items):
-            raise errors.UsageError(
-                f"{change.flag} {change.text}: the list has {len(items)} entries, index {step} leaves a gap"
-            )
+            raise errors.UsageError(f"{_named(change)}: the list has {len(items)} entries, index {step} leaves a gap")
         items += [None] * (step + 1 - len(items))
         items[step] = _put(items[step], rest, value, change) if rest else value
         return [item for item in items if item is not REMOVE]

@@ -120,6 +120,18 @@ def test_what_is_not_understood_is_refused_with_the_flag_and_the_text(text: str,
     assert refused.value.message.startswith("--set ")
 
 
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [("c.a=hunter2,c.b", "typed"), ("d.a=hunter2", "string"), ("c.l[9]=hunter2", "typed"), ("c.a={hunter2", "typed")]
+    + [('c.a={"hunter2": 1', "json"), ("c.x.nope=hunter2", "typed")],
+)
+def test_a_message_names_the_path_and_never_the_value(text: str, how: str) -> None:
+    closed = {"properties": {"x": {"additionalProperties": False}, "l": {}, "a": {}}}
+    with pytest.raises(errors.AppError) as refused:
+        changed(text, how, schema=closed)
+    assert "hunter2" not in f"{refused.value.message}{refused.value.hint}"
+
+
 # --- typed by the schema --------------------------------------------------------------------------------------------
 SCHEMA = {
     "type": "object",
@@ -213,7 +225,7 @@ def test_set_json_takes_json_and_nothing_else() -> None:
     for bad in ("", "[1,", "NaN", "1 2", '{"a": 1, "a": 2}', "[" * 100_000):
         with pytest.raises(errors.UsageError) as refused:
             changed(f"c.a={bad}", "json", flag="--set-json")
-        assert refused.value.message.startswith("--set-json c.a=")
+        assert refused.value.message.startswith("--set-json c.a: ")
         assert len(refused.value.message) < 400
 
 
