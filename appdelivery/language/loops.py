@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from appdelivery.language import expressions, frames, grammar, leaves, shapes, sizes
 from appdelivery.language.problems import Wrong
-from appdelivery.language.writer import Perhaps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ class Loop:
         self.spot = spot.into([], self.scope)
         frame.loops += 1
         frame.writer.at(span)
-        self.helper, self.items = "each", frame.writer.sequence([])
+        self.helper, self.items, self.maybe = "each", frame.writer.sequence([]), False
         try:
             self._open(source, spot)
         except Wrong as wrong:
@@ -47,7 +46,7 @@ class Loop:
             if name in outside.scope or name in frame.unit.lets or names.count(name) > 1:
                 raise Wrong("expression.name", f"the loop name '{name}' is taken already; choose another")
         before, frame.read = frame.read, []
-        self.helper, self.items, each = _items(iterable, len(names), outside)
+        self.helper, self.items, each, self.maybe = _items(iterable, len(names), outside)
         source = sizes.Source(frame.read, sizes.growth(self.items), repeated=frame.loops > 1)
         frame.read = before
         for name, variable, shape in zip(names, self.variables, each, strict=True):
@@ -67,24 +66,21 @@ class Loop:
         frame.loops -= 1
         w.at(self.span)
         work = w.constant(max(frame.weight - self.before, 1))
-        items = self.items
-        if type(items) is Perhaps:
-            walk = w.choice(items.test, w.call(self.helper, w.name("b"), items.body, work), w.constant(()))
-        else:
-            walk = w.call(self.helper, w.name("b"), items, work)
-        return w.loop(self.variables, walk, self.spot.out)
+        test, items = w.given(self.items) if self.maybe else (None, self.items)
+        loop = w.loop(self.variables, w.call(self.helper, w.name("b"), items, work), self.spot.out)
+        return loop if test is None else w.when(test, [loop])
 
 
-def _items(node: Any, names: int, spot: Spot) -> tuple[str, Any, list[Shape]]:
-    """Helper, what it walks over, and the shapes of the loop names."""
+def _items(node: Any, names: int, spot: Spot) -> tuple[str, Any, list[Shape], bool]:
+    """Helper, what it walks over, the shapes of the loop names, and whether there may be nothing to walk over."""
     if names == 2 and type(node).__name__ == "Filter" and node.name == "items" and not node.args:
         code, shape = expressions.value(node.node, spot)
-        return "each_item", code, [shapes.STRING, shapes.entries(shape)]
+        return "each_item", code, [shapes.STRING, shapes.entries(shape)], shape.null
     code, shape = expressions.value(node, spot)
     if shape.kinds and not shape.kinds & {"list", "map"}:
         raise Wrong("expression.forbidden", f"a loop needs a list or a map, not {shapes.kind_word(shape)}")
     if names == 1:
-        return "each", code, [shapes.element(shape)]
+        return "each", code, [shapes.element(shape)], shape.null
     if shape.kinds == shapes.MAP:
         raise Wrong("expression.forbidden", "a loop with two names over a map needs '| items'")
-    return "each_pair", code, list(shape.pair or (shapes.ANY, shapes.ANY))
+    return "each_pair", code, list(shape.pair or (shapes.ANY, shapes.ANY)), shape.null

@@ -91,7 +91,8 @@ class Filling:
     def _computed(self, key: Scalar, node: Node, pairs: list[Pair], spot: Spot) -> None:
         w = self.w
         variable = self._open(spot)
-        if not self.used:
+        alone = len(pairs) == 1 and not self.used  # then no other key can be the same
+        if not alone and not self.used:
             self.used = w.fresh()
             fixed = [w.constant(k.text) for k, _ in pairs if not k.text.startswith("$") and not grammar.live(k.text)]
             spot.out.append(w.assign(self.used, w.call("names", *fixed)))
@@ -102,7 +103,8 @@ class Filling:
         value, shape = template.tree(node, spot.under(key.text))
         spot.at(key)
         keep = w.constant(shape is LITERAL_NULL)
-        spot.out.append(w.do(w.call("put", w.name(variable), w.name(self.used), name, value, keep)))
+        used = w.constant(None) if alone else w.name(self.used)
+        spot.out.append(w.do(w.call("put", w.name(variable), used, name, value, keep)))
         self._mix(shapes.given(shape))
 
     def _spread(self, key: Scalar, node: Node, spot: Spot) -> None:

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     Shared = Callable[[str], tuple[bytes, str] | None]
 
-SHARED_MAP, SHARED_LIST = b"\xfb", b"\xdb"  # how marshal marks a map or a list that more than one place refers to
+# How marshal begins a map and a list, and the same where more than one place refers to it.
+CONTAINERS, SHARED = b"{[", b"\xfb\xdb"
+OTHERS = bytes([byte for byte in range(256) if byte not in CONTAINERS + SHARED])
 LEAST = 16  # nodes that parameters are taken to have at least: so many are in the small parts of context
 LANGUAGE = 1  # raised when any rendering may change: enters revision keys
-CODE = 4  # raised when generated code may change: enters cache keys
+CODE = 5  # raised when generated code may change: enters cache keys
 RENDER = ("outputs", "patch", "patches", "patchOutputs", "selector")  # sections of one function, in the order of Made
 
 
@@ -149,14 +151,14 @@ class Module:
     def _small(self, written: bytes, left: list[int]) -> bool:
         """Whether the output is surely inside its bounds; written: the properties as marshal writes them."""
         bound = self.compiled.bound
-        if bound is None or written.find(SHARED_MAP, 1) >= 0 or written.find(SHARED_LIST, 1) >= 0:
+        begun = written[1:].translate(None, OTHERS)  # without the root, which is always referred to by others
+        if bound is None or not begun.isascii():
             return False
         own, copies, outside, loops, depth = bound
-        containers = written.count(b"{") + written.count(b"[")
-        given = LEAST + len(written) + containers * self.compiled.defaults
-        turns, work = budget.TURNS - left[0], budget.WORK - left[1]
-        nodes = own + copies * work + (outside + loops * turns) * given
-        return nodes <= runtime.NODES and depth + containers + self.compiled.defaults <= runtime.DEPTH
+        defaults = self.compiled.defaults
+        given = LEAST + len(written) + len(begun) * defaults
+        nodes = own + copies * (budget.WORK - left[1]) + (outside + loops * (budget.TURNS - left[0])) * given
+        return nodes <= runtime.NODES and depth + len(begun) + defaults <= runtime.DEPTH
 
     def placement(self, parameters: Any, context: dict[str, Any]) -> dict[str, Any] | None:
         return self._call("placement", parameters, context)  # type: ignore[no-any-return]

@@ -111,18 +111,18 @@ def add(b: Budget, left: Any, right: Any) -> Any:
 
 def lists(b: Budget, first: Any, *others: Any) -> Any:
     """first + second + ... where all should be lists."""
-    length = 0
-    for one in (first, *others):
-        if type(one) is not list:
-            for other in others:
-                first = add(b, first, other)
-            return first
-        length += len(one)
-    budget.spend(b, length)
+    if type(first) is not list or not ALL_LISTS.issuperset(map(type, others)):
+        for other in others:
+            first = add(b, first, other)
+        return first
+    budget.spend(b, len(first) + sum(map(len, others)))
     out = first.copy()
     for other in others:
         out += other
     return out
+
+
+ALL_LISTS = frozenset((list,))
 
 
 def subtract(left: Any, right: Any) -> Any:

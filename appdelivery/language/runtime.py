@@ -160,9 +160,12 @@ def spread(b: Budget, into: dict[str, Any], value: Any) -> None:
         into.update(value)
     elif type(value) is list:
         for one in each(b, value):
-            if type(one) is not dict and one is not None:
+            if type(one) is dict and len(one) <= 16:
+                into.update(one)
+            elif type(one) is dict or one is None:
+                spread(b, into, one)
+            else:
                 raise RenderError("render.type", f"$spread merges maps, not {word(one)}")
-            spread(b, into, one)
     elif value is not None:
         raise RenderError("render.type", f"$spread merges maps, not {word(value)}")
 
@@ -176,15 +179,16 @@ def splice(b: Budget, into: list[Any], value: Any) -> None:
         raise RenderError("render.type", f"$spread as a list item needs a list, not {word(value)}")
 
 
-def put(into: dict[str, Any], used: set[str], key: Any, value: Any, keep: bool) -> None:
-    """An entry whose key was computed.  keep: a null value is literal and stays."""
+def put(into: dict[str, Any], used: set[str] | None, key: Any, value: Any, keep: bool) -> None:
+    """An entry whose key was computed.  keep: a null value is literal and stays; used: None = it is the only one."""
     if key is None or (value is None and not keep):
         return
     if type(key) is not str:
         raise RenderError("render.type", f"a key must be a string, not {word(key)}")
-    if key in used:
-        raise RenderError("render.key", f"the key '{key}' is written twice in one map")
-    used.add(key)
+    if used is not None:
+        if key in used:
+            raise RenderError("render.key", f"the key '{key}' is written twice in one map")
+        used.add(key)
     into[key] = value
 
 

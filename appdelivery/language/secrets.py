@@ -104,18 +104,20 @@ def _settled(tree: Any, path: Path, *, owner: str, prefix: str, problems: list[P
     kind = type(tree)
     if kind is Spelling:
         return _made(tree, path, owner=owner, prefix=prefix, problems=problems)
-    if kind is not dict and kind is not list:
+    if (kind is not dict and kind is not list) or DEEP.isdisjoint(map(type, tree.values() if kind is dict else tree)):
         return tree
     out = tree
     for key, value in tree.items() if kind is dict else enumerate(tree):
-        inner = type(value)
-        if inner is Spelling or inner is dict or inner is list:
+        if type(value) in DEEP:
             new = _settled(value, (*path, key), owner=owner, prefix=prefix, problems=problems)
             if new is not value:
                 if out is tree:
                     out = tree.copy()
                 out[key] = new
     return out
+
+
+DEEP = frozenset((Spelling, dict, list))
 
 
 def _made(value: Spelling, path: Path, *, owner: str, prefix: str, problems: list[Problem]) -> Any:

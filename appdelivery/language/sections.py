@@ -79,7 +79,25 @@ def _map(key: Scalar, node: Node, spot: Spot) -> Any:
         patch_check.report(node, spot)
     value, _ = template.tree(node, spot)
     spot.at(key)
-    return spot.w.call("things", value) if objects else value
+    return spot.w.call("things", value) if objects and not _plain_objects(node) else value
+
+
+def _plain_objects(node: Mapping) -> bool:
+    """Whether every output is written out with a constant apiVersion and kind, so that nothing is left to be looked at."""
+    for key, output in node.pairs:
+        if key.text.startswith("$") or grammar.live(key.text) or not isinstance(output, Mapping):
+            return False
+        names = {k.text: v for k, v in output.pairs}
+        if not OPEN.isdisjoint(names) or any(grammar.live(name) for name in names):
+            return False
+        for name in ("apiVersion", "kind"):
+            value = names.get(name)
+            if not isinstance(value, Scalar) or type(value.value) is not str or grammar.live(value.value):
+                return False
+    return True
+
+
+OPEN = frozenset(("$else", "$for", "$value", "$spread"))  # with these, what is written is not all there is
 
 
 def _instead(message: str, node: Node, spot: Spot) -> Any:

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from appdelivery.render.facts import Facts
     from appdelivery.render.work import Part, Work
 
+    Found = tuple[Path, str, Path]  # place, text, steps where it is a plain path
+
 CONTEXT = ("appName", "namespace", "appLabels", "appAnnotations", "cluster")  # what properties may read of it
 MEMBERS = ("name", "output", "outputs")  # of a component, in expressions
-PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+JOINTS = {ord("."): None, ord("_"): None, ord("-"): None}  # what a plain path holds besides letters and digits
 
 
 class Leaf:
@@ -92,9 +94,9 @@ def _find(
     }
     for part in of.parts:
         leaves: list[Leaf] = []
-        for path, text in _expressions(part):
+        for path, text, plain in _expressions(part):
             try:
-                leaves.append(_leaf(path, text, names))
+                leaves.append(_leaf(path, text, plain, names))
             except SpecError as error:
                 problems.extend([work.at(facts.app, p, (*part.path, *path)) for p in error.problems])
         part.leaves = tuple(leaves)
@@ -120,23 +122,25 @@ def _find(
     of.depends_on = tuple(dict.fromkeys([*of.component.depends_on, *needed]))
 
 
-def _expressions(part: Part) -> list[tuple[Path, str]]:
+def _expressions(part: Part) -> list[Found]:
     """Leaves with expressions that are ours to resolve."""
     if b"${" not in part.written:
         return []
-    found: list[tuple[Path, str]] = []
-    _walk(part.properties, (), found)
-    return [(path, text) for path, text in found if not _deferred(part, path)]
+    found: list[Found] = []
+    for name, value in part.properties.items():
+        if b"${" in work.searchable(value):  # most hold none, which costs less to see than to walk
+            _walk({name: value}, (), found)
+    return [one for one in found if not _deferred(part, one[0])]
 
 
-def _walk(tree: Any, path: Path, found: list[tuple[Path, str]]) -> None:
+def _walk(tree: Any, path: Path, found: list[Found]) -> None:
     """tree: a map or a list."""
     for key, value in tree.items() if type(tree) is dict else enumerate(tree):
         kind = type(value)
         if kind is str:
             # Plain paths need no compiler, and so none is loaded for them.
-            if "${" in value and (_plain(value) or _compiler().find(value)):
-                found.append(((*path, key), value))
+            if "${" in value and ((plain := _plain(value)) or _compiler().find(value)):
+                found.append(((*path, key), value, plain))
         elif kind is dict or kind is list:
             _walk(value, (*path, key), found)
 
@@ -165,8 +169,7 @@ def _input_text(name: str) -> str:
     return "${{ inputs['" + name + "'] }}"
 
 
-def _leaf(path: Path, text: str, names: dict[str, Any]) -> Leaf:
-    plain = _plain(text)
+def _leaf(path: Path, text: str, plain: Path, names: dict[str, Any]) -> Leaf:
     if len(plain) > 1 and plain[0] == "components" and plain[1] not in names["components"]:
         message = f"there is no component '{plain[1]}'{suggest.meant(str(plain[1]), names['components'])}"
         raise SpecError([Problem(message, code="expression.path", hint=suggest.listed(names["components"]))])
@@ -181,8 +184,11 @@ def _plain(text: str) -> Path:
     """The steps of a whole-leaf `${{ a.b.c }}`, which needs no compiler; () for anything else."""
     if not (text.startswith("${{") and text.endswith("}}")):
         return ()
-    steps = text[3:-2].strip().split(".")
-    return tuple(steps) if all(step and PLAIN.issuperset(step) and not step[0].isdigit() for step in steps) else ()
+    inner = text[3:-2].strip()
+    if not inner.isascii() or not inner.translate(JOINTS).isalnum():
+        return ()
+    steps = inner.split(".")
+    return () if any([not step or step[0].isdigit() for step in steps]) else tuple(steps)
 
 
 def _ordered(works: Sequence[Work], known: Mapping[str, Work], facts: Facts) -> list[Work]:

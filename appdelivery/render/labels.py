@@ -49,15 +49,14 @@ def of_output(base: dict[str, str], trait: str, output: str) -> dict[str, str]:
 
 
 def stamped(
-    body: Any, labels: dict[str, str], facts: Facts, name: str, output: str, trait: str = "", stage: str = DEFAULT
+    body: dict[str, Any], labels: dict[str, str], facts: Facts, name: str, output: str, trait: str = "", stage: str = DEFAULT
 ) -> Object:
-    """The object with metadata completed; everything else is shared with what the definition made.
+    """The object with metadata completed; everything else is shared with what the definition made, which says apiVersion
+    and kind (language.runtime.things).
 
     Keys as written, then added ones; but metadata that was not written at all follows the kind, where people look for it.
     """
-    if type(body) is not dict or type(kind := body.get("kind")) is not str or type(body.get("apiVersion")) is not str:
-        raise _refused(f"output '{output}' is not a Kubernetes object with apiVersion and kind")
-    namespaced = kind not in scope.KINDS or not scope.is_cluster_scoped(body)
+    namespaced = body["kind"] not in scope.KINDS or not scope.is_cluster_scoped(body)
     given = body.get("metadata")
     full: dict[str, Any] = {"name": name, "namespace": facts.namespace} if namespaced else {"name": name}
     if given is None:
@@ -69,20 +68,21 @@ def stamped(
         return Object(whole, output, trait, stage, namespaced)
     if type(given) is not dict:
         raise _refused(f"output '{output}': metadata is not a map")
-    _complete(full, given, labels, facts, output=output)
-    if not namespaced:
-        full.pop("namespace", None)
-    return Object({**body, "metadata": full}, output, trait, stage, namespaced)
-
-
-def _complete(full: dict[str, Any], given: dict[str, Any], labels: dict[str, str], facts: Facts, *, output: str) -> None:
-    """Lays the metadata that a definition wrote over the engine's."""
     full |= given
     if type(full["name"]) is not str or not full["name"]:
         raise _refused(f"output '{output}': metadata.name is not a text")
-    written = given.get("labels")
-    full["labels"] = labels if not written else _joined(written, labels, output)
-    annotations = given.get("annotations")
+    full["labels"] = _joined(written, labels, output) if (written := given.get("labels")) else labels
+    if facts.annotations or "annotations" in full:
+        _annotate(full, facts)
+    if not namespaced:
+        full.pop("namespace", None)
+    whole = body.copy()
+    whole["metadata"] = full
+    return Object(whole, output, trait, stage, namespaced)
+
+
+def _annotate(full: dict[str, Any], facts: Facts) -> None:
+    annotations = full.get("annotations")
     if facts.annotations:
         full["annotations"] = {**facts.annotations, **(annotations or {})}
     elif annotations is not None and not annotations:

@@ -148,12 +148,14 @@ def own(works: Sequence[Work], facts: Facts) -> None:
     """Fills of.owned; two traits that own one field are an error, or with --lenient a warning."""
     problems: list[Problem] = []
     for of in works:
+        if len(of.parts) == 1:
+            continue
         owners: dict[str, Part] = {}
         for part in of.parts[1:]:
             for field in part.definition.owns:
                 first = owners.setdefault(field, part)
                 if first is part:
-                    of.owned[field] = part.label
+                    of.owned = {**of.owned, field: part.label}
                 elif facts.context.lenient:
                     of.contested |= {field}
                     of.warnings.append(_two_owners(of, first, part, field, facts, level="warning")[0])

@@ -36,7 +36,7 @@ def settle(of: Work, works: Mapping[str, Work], facts: Facts) -> None:
                 unknown = _unknown(of, leaf, works, writers=writers, facts=facts)
                 if unknown:
                     of.waits_for.extend(unknown)
-                    part.waiting[leaf.text] = f"<known after {unknown[0].target} is healthy>"
+                    part.waiting = {**part.waiting, leaf.text: f"<known after {unknown[0].target} is healthy>"}
                 else:
                     changes.append((leaf.path, _value(leaf, works, writers=writers, facts=facts)))
             except SpecError as error:

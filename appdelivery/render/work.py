@@ -12,7 +12,7 @@ from appdelivery.model.problem import LIMIT, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from appdelivery.model.application import Application, Component, Trait
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Resolve = Callable[[str, str], Definition]  # (kind, type as written)
 
+NOTHING: Mapping[str, str] = {}
 COMPONENT, TRAIT = "ComponentDefinition", "TraitDefinition"
 
 
@@ -41,7 +42,10 @@ class Object:
 class Part:
     """A component's own properties, or those of one of its traits."""
 
-    __slots__ = ("definition", "grown", "leaves", "parameters", "path", "properties", "trait", "waiting", "written")
+    parameters: Any = None  # checked and filled
+    leaves: tuple[Any, ...] = ()  # dataflow.Leaf: places that take their value from elsewhere
+    waiting: Mapping[str, str] = NOTHING  # text of a leaf to the placeholder that stands for it
+    grown = False  # whether a value came in that `written` knows nothing of, other than a scalar
 
     def __init__(self, definition: Definition, properties: dict[str, Any], path: Path, trait: Trait | None) -> None:
         self.definition = definition
@@ -49,10 +53,6 @@ class Part:
         self.path = path  # of the properties, in the document
         self.trait = trait
         self.written = searchable(properties)
-        self.grown = False  # whether a value came in that `written` knows nothing of, other than a scalar
-        self.parameters: Any = None  # checked and filled
-        self.leaves: tuple[Any, ...] = ()  # dataflow.Leaf: places that take their value from elsewhere
-        self.waiting: dict[str, str] = {}  # text of a leaf to the placeholder that stands for it
 
     def made(self, context: dict[str, Any]) -> Made:
         """What the definition makes of the parameters."""
@@ -66,8 +66,8 @@ class Part:
         return f"{self.definition.name} ({self.trait.name})" if self.trait.name else self.definition.name
 
 
-def searchable(properties: dict[str, Any]) -> bytes:
-    """The properties as one text to search in: an order of magnitude cheaper than to walk them."""
+def searchable(properties: Any) -> bytes:
+    """Properties, or a part of them, as one text to search in: an order of magnitude cheaper than to walk them."""
     try:
         return marshal.dumps(properties)
     except ValueError:  # a value that is not plain data: whatever is searched for may be in it
@@ -77,35 +77,19 @@ def searchable(properties: dict[str, Any]) -> bytes:
 class Work:
     """One component.  parts[0] is its own, the others are its traits in declared order."""
 
-    __slots__ = (
-        "as_written",
-        "component",
-        "contested",
-        "context",
-        "depends_on",
-        "digest",
-        "expressions",
-        "late",
-        "objects",
-        "owned",
-        "parts",
-        "revision",
-        "waits_for",
-        "warnings",
-    )  # fmt: skip
+    owned: Mapping[str, str] = NOTHING  # field path to the trait that owns it
+    contested: frozenset[str] = frozenset()  # owned by several traits, which only --lenient lets through
+    as_written = ""  # hash of everything the document says about the component; '' = not asked for
+    digest = ""  # the same after values of other components were put in
+    revision = ""
+    context: dict[str, Any]
+    expressions = False  # whether `${` stands anywhere in its properties
+    late = False  # whether some of its properties take their value from elsewhere
 
     def __init__(self, component: Component, parts: list[Part]) -> None:
         self.component = component
         self.parts = parts
-        self.owned: dict[str, str] = {}  # field path to the trait that owns it
-        self.contested: frozenset[str] = frozenset()  # owned by several traits, which only --lenient lets through
-        self.as_written = ""  # hash of everything the document says about the component; '' = not asked for
-        self.digest = ""  # the same after values of other components were put in
-        self.revision = ""
-        self.context: dict[str, Any] = {}
-        self.depends_on: tuple[str, ...] = component.depends_on
-        self.expressions = False  # whether `${` stands anywhere in its properties
-        self.late = False  # whether some of its properties take their value from elsewhere
+        self.depends_on = component.depends_on
         self.waits_for: list[Reference] = []
         self.objects: list[Object] = []
         self.warnings: list[Problem] = []
