@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from appdelivery.platform.local import Platform
 
 LARGEST_SECRET = 1 << 20
+LONGEST_NAME = 253
+NAME = frozenset(f"{string.ascii_letters}{string.digits}._-/")
 
 
 def secret_set(p: Platform, name: str, value: str, *, owner: str = "") -> int:
@@ -22,6 +25,11 @@ def secret_set(p: Platform, name: str, value: str, *, owner: str = "") -> int:
     from appdelivery.store import secrets
 
     guard(p.actor, "create", f"secret {name}")
+    if not name or len(name) > LONGEST_NAME or set(name) - NAME:
+        raise errors.RequestError(
+            f"set secret '{name[:LONGEST_NAME]}': this is no name for a secret",
+            hint=f"letters, digits and . _ - /, at most {LONGEST_NAME} characters",
+        )
     if len(value.encode()) > LARGEST_SECRET:
         raise errors.RequestError(
             f"set secret {name}: the value has {len(value.encode())} bytes, the limit is {LARGEST_SECRET}"

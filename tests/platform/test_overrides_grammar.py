@@ -122,8 +122,14 @@ def test_what_is_not_understood_is_refused_with_the_flag_and_the_text(text: str,
 
 @pytest.mark.parametrize(
     ("text", "how"),
-    [("c.a=hunter2,c.b", "typed"), ("d.a=hunter2", "string"), ("c.l[9]=hunter2", "typed"), ("c.a={hunter2", "typed")]
-    + [('c.a={"hunter2": 1', "json"), ("c.x.nope=hunter2", "typed")],
+    [
+        ("c.a=hunter2,c.b", "typed"),
+        ("d.a=hunter2", "string"),
+        ("c.l[9]=hunter2", "typed"),
+        ("c.a={hunter2", "typed"),
+        ('c.a={"hunter2": 1', "json"),
+        ("c.x.nope=hunter2", "typed"),
+    ],
 )
 def test_a_message_names_the_path_and_never_the_value(text: str, how: str) -> None:
     closed = {"properties": {"x": {"additionalProperties": False}, "l": {}, "a": {}}}
