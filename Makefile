@@ -59,6 +59,7 @@ chaos: setup ## kill -9 at random points on the real plane (KILLS=n)
 
 bench: setup ## benchmarks side by side with helm, kubectl and a raw client; writes benchmarks/results.json
 	$(PY) benchmarks/run.py
+	$(PY) benchmarks/readme_table.py
 
 bench-gates: setup ## the same, failing outside the "must" column
 	$(PY) benchmarks/run.py --gates

@@ -114,7 +114,8 @@ def branches(rows: Sequence[Managed], *, colour: bool) -> None:
         here = [r for r in rows if r.cluster == cluster]
         sys.stdout.write(f"{clean.text(cluster)}\n")
         names = sorted(
-            {r.component for r in here}, key=lambda name: min(WORST.index(r.health) for r in here if r.component == name)
+            {r.component for r in here},
+            key=lambda name: (min(WORST.index(r.health) for r in here if r.component == name), name),
         )
         for i, component in enumerate(names):
             last = i == len(names) - 1
