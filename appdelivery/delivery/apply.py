@@ -314,17 +314,20 @@ class Walk:
         """The next thing that happens: an answer, a sight, or time."""
         queue = self.observer.queue
         if queue.empty():
-            await self._news()
+            self._heard(await self._news())
         while not queue.empty():
-            heard = queue.get_nowait()
-            if isinstance(heard, BaseException):
-                raise heard
-            if isinstance(heard, Sight):
-                self._see(heard)
-            elif heard is not None:
-                self._acted(*heard)
+            self._heard(queue.get_nowait())
 
-    async def _news(self) -> None:
+    def _heard(self, heard: Any) -> None:
+        if isinstance(heard, BaseException):
+            raise heard
+        if isinstance(heard, Sight):
+            self._see(heard)
+        elif heard is not None:
+            self._acted(*heard)
+
+    async def _news(self) -> Any:
+        """What comes into the empty queue, in its order; None when only time has passed."""
         self._set_alarm()
         if self._alarm is None and not self._tasks:
             names = [graph.show(identity) for identity in self._moving]
@@ -335,13 +338,13 @@ class Walk:
         finally:
             getter.cancel()
             await asyncio.gather(getter, return_exceptions=True)
-        if not getter.cancelled():
-            self.observer.queue.put_nowait(getter.result())
+        heard = None if getter.cancelled() else getter.result()
         if self._alarm is not None and self._alarm.done():
             self._alarm = None
             await self.run.recorder.look()
             for node in list(self._hoped.values()):
                 self._judge(node, self.run.hooks.clock())
+        return heard
 
     def _set_alarm(self) -> None:
         if self._alarm is None and self._hoped:
