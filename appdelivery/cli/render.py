@@ -24,9 +24,11 @@ def add(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     work = rendering.load(asking.request(args), asking.definitions(args))
-    context = RenderContext(lenient=args.lenient)
+    context = RenderContext(lenient=args.lenient, identify=False)
     if args.kube_version:
-        context = RenderContext(lenient=args.lenient, cluster_version=rendering.cluster_version(args.kube_version))
+        context = RenderContext(
+            lenient=args.lenient, identify=False, cluster_version=rendering.cluster_version(args.kube_version)
+        )
     bodies = [m.body for _, made in rendering.render(work, context) for m in made.manifests]
     if args.lenient or args.warnings:
         failures.problems(work.loaded.warnings)

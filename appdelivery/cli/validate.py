@@ -21,8 +21,10 @@ def add(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    context = RenderContext(lenient=args.lenient)
+    context = RenderContext(lenient=args.lenient, identify=False)
     if args.kube_version:
-        context = RenderContext(lenient=args.lenient, cluster_version=rendering.cluster_version(args.kube_version))
+        context = RenderContext(
+            lenient=args.lenient, identify=False, cluster_version=rendering.cluster_version(args.kube_version)
+        )
     found = checking.validate(asking.request(args), asking.definitions(args), context)
     return findings.report(found, args)

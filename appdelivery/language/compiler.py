@@ -8,7 +8,19 @@ from __future__ import annotations
 import ast
 
 from appdelivery import errors
-from appdelivery.language import definition_hash, frames, grammar, module, nodes, problems, schema, sections, shapes, sizes, yaml_in
+from appdelivery.language import (
+    definition_hash,
+    frames,
+    grammar,
+    module,
+    nodes,
+    problems,
+    schema,
+    sections,
+    shapes,
+    sizes,
+    yaml_in,
+)
 from appdelivery.language.nodes import Mapping, Scalar, Sequence
 from appdelivery.language.problems import Span, Wrong
 from appdelivery.model import names

@@ -166,7 +166,7 @@ def _add(node: Any, spot: Spot) -> Value:
         spot.public("'+'", shape)
     result = _sum(one, two)
     if one.only("list") and two.only("list"):
-        chain = type(left) is ast.Call and left.func.id == "lists"
+        chain = type(left) is ast.Call and type(left.func) is ast.Name and left.func.id == "lists"
         return spot.w.call("lists", *(left.args if chain else [spot.budget(), left]), right), result
     return spot.w.call("add", spot.budget(), left, right), result
 

@@ -47,11 +47,11 @@ class Loop:
                 raise Wrong("expression.name", f"the loop name '{name}' is taken already; choose another")
         before, frame.read = frame.read, []
         self.helper, self.items, each, self.maybe = _items(iterable, len(names), outside)
-        source = sizes.Source(frame.read, sizes.growth(self.items), repeated=frame.loops > 1)
+        walked = sizes.Source(frame.read, sizes.growth(self.items), repeated=frame.loops > 1)
         frame.read = before
         for name, variable, shape in zip(names, self.variables, each, strict=True):
             self.scope[name] = variable, shape
-            frame.sources[name] = source
+            frame.sources[name] = walked
         if condition is not None:
             self.only_if(expressions.value(condition, self.spot)[0])
 

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 # How marshal begins a map and a list, and the same where more than one place refers to it.
 CONTAINERS, SHARED = b"{[", b"\xfb\xdb"
 OTHERS = bytes([byte for byte in range(256) if byte not in CONTAINERS + SHARED])
+UNKNOWN = float("inf"), float("inf")
 LEAST = 16  # nodes that parameters are taken to have at least: so many are in the small parts of context
 LANGUAGE = 1  # raised when any rendering may change: enters revision keys
-CODE = 5  # raised when generated code may change: enters cache keys
+CODE = 6  # raised when generated code may change: enters cache keys
 RENDER = ("outputs", "patch", "patches", "patchOutputs", "selector")  # sections of one function, in the order of Made
 
 
@@ -149,16 +150,21 @@ class Module:
         return definition.Made(outputs or {}, patch, patches or [], patch_outputs or {}, selector)
 
     def _small(self, written: bytes, left: list[int]) -> bool:
-        """Whether the output is surely inside its bounds; written: the properties as marshal writes them."""
-        bound = self.compiled.bound
-        begun = written[1:].translate(None, OTHERS)  # without the root, which is always referred to by others
-        if bound is None or not begun.isascii():
-            return False
+        """Whether the output is surely inside its bounds."""
+        nodes, levels = self.most(written, left)
+        return nodes <= runtime.NODES and levels <= runtime.DEPTH
+
+    def most(self, written: bytes, left: list[int]) -> tuple[float, float]:
+        """Nodes and levels that the output has at most.  written: the properties as marshal writes them, which takes at
+        least a byte for a node; left: what the evaluation left of its budget."""
+        begun = written[1:].translate(None, OTHERS)  # without the root, which others always refer to
+        if (bound := self.compiled.bound) is None or not begun.isascii():
+            return UNKNOWN
         own, copies, outside, loops, depth = bound
         defaults = self.compiled.defaults
-        given = LEAST + len(written) + len(begun) * defaults
+        given = LEAST + len(written) + (len(begun) + 1) * defaults
         nodes = own + copies * (budget.WORK - left[1]) + (outside + loops * (budget.TURNS - left[0])) * given
-        return nodes <= runtime.NODES and depth + len(begun) + defaults <= runtime.DEPTH
+        return nodes, depth + len(begun) + 1 + defaults
 
     def placement(self, parameters: Any, context: dict[str, Any]) -> dict[str, Any] | None:
         return self._call("placement", parameters, context)  # type: ignore[no-any-return]

@@ -257,12 +257,16 @@ def first(checks: tuple[Check, ...], value: Any) -> Any:
     raise Refusal
 
 
-def single(choices: tuple[tuple[Any, tuple[str, ...], Check], ...], value: Any) -> Any:
+def names(*given: str) -> frozenset[str]:
+    return frozenset(given)
+
+
+def single(choices: tuple[tuple[Any, frozenset[str], Check], ...], value: Any) -> Any:
     """oneOf: as the only alternative that takes the value fills it.  choices: types, names that must be there, check."""
     kind = type(value)
     found = nothing = Refusal
     for kinds, required, check in choices:
-        if kinds is not None and (kind not in kinds or (kind is dict and not all([name in value for name in required]))):
+        if kinds is not None and (kind not in kinds or (kind is dict and not value.keys() >= required)):
             continue
         try:
             taken = check(value)
@@ -302,7 +306,7 @@ NAMESPACE: dict[str, Any] = {
         helper.__name__: helper
         for helper in (
             Refusal, Table, late, refuse, anything, other, text, string, boolean, number, integer, whole, hidden, texts,
-            numbers, each, fields, keys, among, unique, multiple, pattern, holds, first, single, join,
+            numbers, each, fields, keys, among, unique, multiple, pattern, holds, first, names, single, join,
         )
     },
 }  # fmt: skip

@@ -226,9 +226,9 @@ def _only(schema: Any) -> str:
     """What an alternative surely needs, which costs less to see than its refusal: types, and names of a map."""
     kinds = schema.get("type") if type(schema) is dict and "x-secret" not in schema else None
     if kinds is None:
-        return "None, ()"
+        return "None, names()"
     names = [PYTHON[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds)]
-    return f"({', '.join(names)},), {tuple(schema.get('required', ()))!r}"
+    return f"({', '.join(names)},), names({', '.join(map(repr, schema.get('required', ())))})"
 
 
 PYTHON = {

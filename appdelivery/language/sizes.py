@@ -61,7 +61,8 @@ def place(spot: Spot, read: list[Read], shape: Shape, code: Any, weight: int) ->
 
 def growth(code: Any) -> int:
     """Nodes that an expression may make of one that it reads."""
-    return GROWTH ** sum(type(n) is ast.Call and n.func.id[:2] in ("f_", "g_", "m_") for n in ast.walk(code))
+    calls: list[Any] = [node for node in ast.walk(code) if type(node) is ast.Call]
+    return int(GROWTH ** len([call for call in calls if call.func.id[:2] in ("f_", "g_", "m_")]))
 
 
 def _count(frame: Frame, one: Read, times: int, *, loop: bool) -> None:
@@ -83,7 +84,7 @@ def _count(frame: Frame, one: Read, times: int, *, loop: bool) -> None:
         part.unknown = True
 
 
-def total(sections: Part, lets: Mapping[str, Part]) -> Bound | None:
+def total(sections: Part, lets: dict[str, Part]) -> Bound | None:
     """Nodes of the output are at most own + copies * work + (outside + loops * turns) * nodes of the parameters, and its
     levels at most depth + those of the parameters: (own, copies, outside, loops, depth).  None: nobody knows.
 

@@ -53,7 +53,7 @@ def lint(paths: Sequence[str], definitions: Sequence[str]) -> list[Problem]:
         if kinds & set(rules.KINDS):
             found += rules.file(file, data, rendering.open_catalog([*definitions, file]))
         elif "Application" in kinds:
-            found += validate(documents.Request((file,)), definitions, RenderContext())
+            found += validate(documents.Request((file,)), definitions, RenderContext(identify=False))
             found += rules.application(file, trees, known)
             found += _dangling(file, trees, known)
     return source.locate(found, texts)

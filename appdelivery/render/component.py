@@ -10,7 +10,7 @@ from appdelivery.render import labels, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
     from appdelivery.render.facts import Facts
     from appdelivery.render.work import Part, Work
@@ -62,14 +62,19 @@ def make(of: Work, facts: Facts) -> None:
     try:
         made = part.made(of.context)
         if not made.outputs:
-            raise SpecError([Problem(f"component '{name}' renders no object", code="render.empty")])
+            _empty(name)
         base = labels.of_component(facts, name)
         added: dict[str, str] | None = labels.of_workload(base, part.definition.name)
         for output, body in made.outputs.items():
-            of.objects.append(labels.stamped(body, added or labels.of_output(base, "", output), facts, name, output))
+            own = added or labels.of_output(base, "", output)
+            of.objects.append(labels.stamped(body, own, facts, name=name, output=output))
             added = None
     except SpecError as error:
         raise named(of, part, error, facts) from error
+
+
+def _empty(name: str) -> NoReturn:
+    raise SpecError([Problem(f"component '{name}' renders no object", code="render.empty")])
 
 
 def named(of: Work, part: Part, error: SpecError, facts: Facts) -> SpecError:

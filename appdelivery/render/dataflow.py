@@ -188,7 +188,7 @@ def _plain(text: str) -> Path:
     if not inner.isascii() or not inner.translate(JOINTS).isalnum():
         return ()
     steps = inner.split(".")
-    return () if any([not step or step[0].isdigit() for step in steps]) else tuple(steps)
+    return () if "" in steps or any(step[0].isdigit() for step in steps) else tuple(steps)
 
 
 def _ordered(works: Sequence[Work], known: Mapping[str, Work], facts: Facts) -> list[Work]:

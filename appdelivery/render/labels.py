@@ -49,7 +49,14 @@ def of_output(base: dict[str, str], trait: str, output: str) -> dict[str, str]:
 
 
 def stamped(
-    body: dict[str, Any], labels: dict[str, str], facts: Facts, name: str, output: str, trait: str = "", stage: str = DEFAULT
+    body: dict[str, Any],
+    labels: dict[str, str],
+    facts: Facts,
+    *,
+    name: str,
+    output: str,
+    trait: str = "",
+    stage: str = DEFAULT,
 ) -> Object:
     """The object with metadata completed; everything else is shared with what the definition made, which says apiVersion
     and kind (language.runtime.things).

@@ -46,9 +46,8 @@ def run(of: Work, facts: Facts) -> None:
             trait = part.definition.name
             for output, body in made.outputs.items():
                 added = labels.of_output(base, trait, output)
-                of.objects.append(
-                    labels.stamped(body, added, facts, of.component.name, output, trait, part.definition.stage)
-                )
+                name, stage = of.component.name, part.definition.stage
+                of.objects.append(labels.stamped(body, added, facts, name=name, output=output, trait=trait, stage=stage))
         except SpecError as error:
             raise component.named(of, part, error, facts) from error
     if held:

@@ -112,7 +112,9 @@ def open_all(app: Application, definitions: Resolve) -> list[Work]:
 
     for component in app.components:
         definition = components.get(component.type) or find(components, COMPONENT, component.type, component.path)
-        given = [(trait, traits.get(trait.type) or find(traits, TRAIT, trait.type, trait.path)) for trait in component.traits]
+        given = [
+            (trait, traits.get(trait.type) or find(traits, TRAIT, trait.type, trait.path)) for trait in component.traits
+        ]
         if definition is None or problems:
             continue
         of = Work(component, [Part(definition, component.properties, (*component.path, "properties"), None)])
