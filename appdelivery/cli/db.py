@@ -53,9 +53,9 @@ def _backup(args: Namespace) -> int:
     from appdelivery.store import backup
 
     opening.reading(args, lambda p: backup.backup(p.store, args.file))
-    printing.notice(
-        f"written to {args.file}. The master key is not in it: keep {local.location(opening.options(args))}.key apart.", args
-    )
+    place = local.location(opening.options(args))
+    key = "the file that APPCTL_MASTER_KEY_FILE names" if place.startswith("postgres") else f"{place}.key"
+    printing.notice(f"written to {args.file}. The master key is not in it: keep {key} apart.", args)
     return 0
 
 

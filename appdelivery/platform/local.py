@@ -59,6 +59,9 @@ class Platform:
 
 def location(options: Options) -> str:
     """The store's address; a folder of its own, because the key file and the lock stand beside it."""
+    scheme, sign, _ = options.store.partition("://")
+    if sign and scheme not in ("postgresql", "postgres", "sqlite"):
+        raise errors.UsageError(f"--store {scheme}://...: a store is a file, or postgresql://USER@HOST/DATABASE")
     return options.store or f"{settings.folders(os.environ).data}/store.db"
 
 
