@@ -40,6 +40,17 @@ def run(args: Namespace) -> int:
     return opening.reading(args, work)
 
 
+def _sentence(event: Event) -> str:
+    """What happened to an object, and with whose fields."""
+    data = event.data
+    if event.kind != "object.changed":
+        return ""
+    said = f"{data.get('result', data.get('action', ''))} ({data.get('code', '')})"
+    for words, name in (("taken from", "taken"), ("left to", "given_up")):
+        said += "".join([f"; {field} {words} {manager}" for field, manager in data.get(name) or ()])
+    return said
+
+
 def row(event: Event) -> dict[str, Any]:
     return {
         "name": str(event.seq),
@@ -49,6 +60,6 @@ def row(event: Event) -> dict[str, Any]:
         "actor": event.actor.name,
         "at": event.at.isoformat(),
         "age": printing.age((identity.clock() - event.at).total_seconds()),
-        "message": event.data.get("message", ""),
+        "message": event.data.get("message") or _sentence(event),
         "data": event.data,
     }

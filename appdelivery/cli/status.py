@@ -64,7 +64,17 @@ def _show(summary: Summary, rows: Sequence[Managed], release: Release | None, ar
         branches(rows, colour=colour)
     else:
         printing.items(objects, COLUMNS, args, kind="object")
+    for line in notes(rows, release):
+        sys.stdout.write(clean.text(line) + "\n")
     return code
+
+
+def notes(rows: Sequence[Managed], release: Release | None) -> list[str]:
+    """What is not as it was written although nothing is wrong: fields that others keep, deletions that a guard holds."""
+    said = [f"left to {manager}: {field} of {r.ref}" for r in rows for field, manager, _ in r.yielded]
+    over = release is not None and release.outcome != "running"
+    held = [r for r in rows if over and release is not None and r.state == "present" and r.wanted < release.number]
+    return said + [f"waits to be deleted: {r.ref}" for r in held]
 
 
 def head(summary: Summary, release: Release | None, *, colour: bool) -> None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import crds, graph, references
+from appdelivery.delivery import crds, graph, handover, plan, references
 from appdelivery.model import marks
 from appdelivery.model.refs import Kind, Ref, Selector
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.ports import Fleet, Identity, Installation
@@ -31,6 +31,7 @@ FEW = 1  # so many objects of a kind and namespace are read one by one
 NAMESPACE = Kind("", "v1", "Namespace")
 # Kinds of which a change may mean a replacement: their live body is compared field by field.
 COMPARED = frozenset(("Job", "Pod", "StatefulSet", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition"))
+AUTOSCALERS = (("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject"))
 ALWAYS_THERE = frozenset((("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")))
 MOST_REFERENCES = 20
 
@@ -141,7 +142,7 @@ async def _at(view: _View) -> errors.ClusterError | None:
         else:  # one that does not exist spares every question about its content
             await _namespaces(view)
             await _others(view)
-        await _compared(view)
+        await asyncio.gather(_compared(view), _autoscalers(view))
         await _named(view)
     except (errors.Unreachable, errors.Unauthorized, errors.TimedOut, errors.Throttled) as error:
         return error
@@ -239,6 +240,36 @@ def view_left(view: _View, refs: Sequence[Ref]) -> list[Ref]:
 
 def _unwanted(view: _View, ref: Ref) -> bool:
     return (view.cluster, ref.identity) not in view.desired
+
+
+async def _autoscalers(view: _View) -> None:
+    """Autoscalers of others that own the replicas of what is about to be changed: one list, and none for what is new."""
+    assert view.served is not None
+    ours = {(ref.namespace, *target) for ref, target in _targets(view)}
+    spaces = set()
+    for identity, item in view.desired.items():
+        row, fact, ref = view.rows.get(identity), view.facts.get(identity), item.subject.ref
+        if fact is None or (row is not None and plan.unchanged(item, row, fact)) or ref.kind not in handover.SCALABLE:
+            continue
+        if "replicas" in (item.body.get("spec") or {}) and (ref.namespace, ref.kind, ref.name) not in ours:
+            spaces.add(ref.namespace)
+    kinds = [served.kind for pair in AUTOSCALERS if (served := view.served.find(*pair)) is not None]
+    await asyncio.gather(*[_scaling(view, kind, space) for kind in kinds for space in sorted(spaces)])
+
+
+def _targets(view: _View) -> Iterator[tuple[Ref, tuple[str, str]]]:
+    for item in view.desired.values():
+        if (target := references.scale_target(item.body)) is not None:
+            yield item.subject.ref, target
+
+
+async def _scaling(view: _View, kind: Kind, namespace: str) -> None:
+    try:
+        for live in await view.fleet.list(view.cluster, kind, namespace, Selector()):
+            if (view.cluster, live.ref.identity) not in view.facts:
+                await view.keep(live)
+    except (errors.Forbidden, errors.NotServed):
+        return  # not ours to know
 
 
 async def _compared(view: _View) -> None:

@@ -69,6 +69,16 @@ def deployment(
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
 
 
+def autoscaler(target: str, *, least: int, most: int) -> Tree:
+    """Without metrics it changes nothing, as long as the number lies between its bounds."""
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target},
+        "minReplicas": least,
+        "maxReplicas": most,
+    }
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": target}, "spec": spec}
+
+
 def widget(group: str, name: str, **spec: Any) -> Tree:
     return {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": name}, "spec": spec}
 
@@ -164,5 +174,8 @@ class Running:
             raise AssertionError(f"appctl {' '.join(self.words)} did not end\n{self.out}\n{self.err}") from None
         for reader in self._readers:
             reader.join()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
         assert self.process.returncode == code, f"ended with {self.process.returncode}\n{self.out}\n{self.err}"
         return self
