@@ -23,7 +23,9 @@ def text(value: str, secrets: Iterable[str] = ()) -> str:
     """The text with credentials and the given secret values (plain or base64) masked."""
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= SHORTEST:
-            value = value.replace(secret, f"{MASK}>").replace(binascii.b2a_base64(secret.encode(), newline=False).decode(), f"{MASK}>")
+            value = value.replace(secret, f"{MASK}>").replace(
+                binascii.b2a_base64(secret.encode(), newline=False).decode(), f"{MASK}>"
+            )
     if ":" in value:
         import re
 

@@ -42,7 +42,7 @@ def run(of: Work, facts: Facts) -> None:
             made = part.made(names)
             if of.contested:
                 made = _hold_back(of, part, made, held)
-            _patch(of, target, made, part.label, writes=writes if several else None)
+            _patch(of, target, made, _author(of, part), writes=writes if several else None)
             trait = part.definition.name
             for output, body in made.outputs.items():
                 added = labels.of_output(base, trait, output)
@@ -99,6 +99,13 @@ def _pattern(text: str) -> tuple[str, str, str]:
 
 
 # --- patches ---
+
+
+def _author(of: Work, part: Part) -> str:
+    """Two traits of one type are two authors: the later one is told by its number."""
+    alike = [other for other in of.parts[1:] if other.label == part.label]
+    number = alike.index(part) + 1
+    return part.label if number == 1 else f"{part.label} #{number}"
 
 
 def _patch(of: Work, target: Object, made: Made, label: str, *, writes: dict[int, Writes] | None) -> None:
