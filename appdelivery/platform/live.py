@@ -73,7 +73,7 @@ async def status(p: Platform, app: AppKey) -> tuple[Summary, Sequence[Managed], 
 
 def _speaks(row: Managed) -> bool:
     """Whether the application is as healthy as this object."""
-    return row.wait == "required" or row.health == "missing"
+    return row.wait == "required" or row.health in ("missing", "unknown")
 
 
 async def differences(p: Platform, planned: Planned) -> list[dict[str, Any]]:

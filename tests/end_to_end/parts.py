@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import custom_kinds
 import support
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,14 +121,86 @@ def leaves(tree: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], Any]:
 
 
 def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """Waits on a state of the cluster or of a process: there is no event for it in a test's process."""
-    deadline = time.monotonic() + seconds * support.SCALE
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not true within {seconds} s"
-        time.sleep(0.05)
+    """A state of the cluster, or of a process beside the test: there is no event for it here."""
+    return support.until(condition, seconds)
+
+
+def answered(done: Any, code: int, *texts: str) -> str:
+    """An answer in the house's shape: the exit code, what has to be said, nothing of Python.  Gives stderr."""
+    assert done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
+    for text in texts:
+        assert text in done.err, done.err
+    for text in ("Traceback", "NoneType", "KeyError", "object at 0x", "appdelivery/", "this is a bug"):
+        assert text not in done.err + done.out, done.err
+    return str(done.err)
+
+
+def kubeconfig(lab: Laboratory, name: str, change: Callable[[Tree, Tree], Any]) -> str:
+    """A copy of the kubeconfig whose current cluster and user are changed: (cluster, user), in place."""
+    with open(lab.kubeconfig, encoding="utf-8") as file:
+        tree = yaml.safe_load(file)
+    context = next(one["context"] for one in tree["contexts"] if one["name"] == lab.context)
+    cluster = next(one["cluster"] for one in tree["clusters"] if one["name"] == context["cluster"])
+    user = next(one["user"] for one in tree["users"] if one["name"] == context["user"])
+    change(cluster, user)
+    path = lab.write(f"{name}.kubeconfig", json.dumps(tree))
+    os.chmod(path, 0o600)
+    return path
+
+
+class Line:
+    """A line to the API server that can be cut, held and mended."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = urlsplit(address).netloc.rpartition(":")
+        self._far = host, int(port)
+        self._open: list[socket.socket] = []
+        self._held = False
+        self._listen(0)
+
+    @property
+    def address(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def cut(self) -> None:
+        """Nobody listens any more, and what was connected ends."""
+        for one in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)  # closing alone would not wake the threads that wait on it
+            one.close()
+        self._acceptor.join()
+        self._open.clear()
+
+    def mend(self) -> None:
+        self._listen(self.port)
+
+    def hold(self) -> None:
+        """Who connects is accepted and hears nothing."""
+        self._held = True
+
+    def _listen(self, port: int) -> None:
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self.port = self._listener.getsockname()[1]
+        self._acceptor = threading.Thread(target=self._accept, args=(self._listener,), daemon=True)
+        self._acceptor.start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                self._open.append(near)
+                if self._held:
+                    continue
+                far = socket.create_connection(self._far)
+                self._open.append(far)
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass, args=pair, daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
 
 
 class Running:
