@@ -78,7 +78,7 @@ def _must_be_known(schema: dict[str, Any], steps: Sequence[str | int], change: C
             raise errors.RequestError(
                 f"{_named(change)}: unknown property '{step}'{suggest.meant(step, list(known))}",
                 hint=f"known: {', '.join(known) or 'none'}",
-                code="unknown-property",
+                code="parameters.unknown",
             )
         schema = _schema_at(schema, steps[i : i + 1])
 
