@@ -190,7 +190,8 @@ class _Table:
             return self._absent(item, row)
         if fact.deleting:
             return _change(item, "create", "missing", "it is being deleted; created again when it is gone", fact)
-        if row is None or not row.uid or row.uid != fact.uid or row.mode == "read-only":
+        ours = row is not None and row.uid == fact.uid != "" and row.mode != "read-only"
+        if row is None or not ours or self._taken(item, fact):
             return self._present(item, row, fact)
         return self._managed(item, row, fact)
 
@@ -207,6 +208,12 @@ class _Table:
         if row is not None and row.uid:
             return _change(item, "create", "missing", "it was there and is gone")
         return _change(item, "create", "new", "")
+
+    def _taken(self, item: Desired, fact: LiveFact) -> bool:
+        """Whether another application, or another installation, has put its mark on what was ours."""
+        if not marks.is_self(fact.owner, item.subject.ref):
+            return False
+        return marks.owner_app(fact.owner) != (self.situation.installation.label, self.app)
 
     def _present(self, item: Desired, row: Managed | None, fact: LiveFact) -> Change:
         ref = item.subject.ref
