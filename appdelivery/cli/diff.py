@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from appdelivery.cli import asking, failures, flags, hunks, opening, plan, printing
-from appdelivery.platform import delivering, live, local, looking, planning, rendering
+from appdelivery.platform import delivering, live, local, looking, offline, rendering
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -46,7 +46,7 @@ def _stored(p: local.Platform, work: rendering.Work, args: Namespace) -> int:
     found: list[dict[str, Any]] = []
     for app in work.loaded.applications:
         number = looking.revision_number(p, app.key, args.revision or "")
-        found += planning.against_revision(p, work, app, number)
+        found += offline.against_revision(p, work, app, number)
     return _show(found, args)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from appdelivery import errors
 from appdelivery.cli import asking, failures, flags, opening, plans, printing
-from appdelivery.platform import delivering, local, planning, rendering
+from appdelivery.platform import delivering, local, offline, planning, rendering
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -89,7 +89,7 @@ def ask(args: Namespace) -> planning.Ask:
 
 def _local(args: Namespace, work: rendering.Work) -> int:
     def compare(p: local.Platform) -> int:
-        found = [planning.without_cluster(p, work, app) for app in work.loaded.applications]
+        found = [offline.without_cluster(p, work, app) for app in work.loaded.applications]
         if args.output in ("json", "yaml"):
             printing.answer({"items": [plans.tree(plan) for plan in found]}, args.output)
         else:

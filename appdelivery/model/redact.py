@@ -26,6 +26,11 @@ def text(value: str, secrets: Iterable[str] = ()) -> str:
             value = value.replace(secret, f"{MASK}>").replace(
                 binascii.b2a_base64(secret.encode(), newline=False).decode(), f"{MASK}>"
             )
+    if "-----BEGIN" in value:
+        import re
+
+        key = r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+        value = re.sub(key, f"{MASK}>", value, flags=re.DOTALL)
     if ":" in value:
         import re
 
@@ -34,9 +39,6 @@ def text(value: str, secrets: Iterable[str] = ()) -> str:
             r"(?i)\b(authorization|x-auth-token|cookie)(['\"]?\s*[:=]\s*['\"]?)(bearer |basic )?[^\s'\",}]+",
             rf"\1\2{MASK}>",
             value,
-        )
-        value = re.sub(
-            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", f"{MASK}>", value, flags=re.DOTALL
         )
     return value
 

@@ -104,7 +104,9 @@ async def why(p: Platform, app: AppKey) -> Answer:
     if newest is not None:
         for component, origin, _ in applications.manifests(p.store, app, newest.revision):
             waiting += [(component, other) for other in origin.get("dependsOn", ())]
-    return await explaining.why(found.fleet, rows, found.verdicts.judge, waiting=sorted(set(waiting)))
+    return await explaining.why(
+        found.fleet, rows, found.verdicts.judge, waiting=sorted(set(waiting)), wait_class=found.verdicts.wait_class
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -346,38 +346,3 @@ def stored(
         tuple(components),
         tuple([tuple(d) if not isinstance(d, dict) else (d["kind"], d["name"], d["hash"]) for d in definitions]),
     )
-
-
-def without_cluster(p: Platform, work: rendering.Work, app: Application) -> Plan:
-    """The plan against what was last applied: what would change if nobody but us has written since."""
-    from appdelivery.delivery import offline
-
-    newest = p.journal.newest(app.key)
-    context = RenderContext(revision=(newest.revision if newest else 0) + 1, digest_key=p.journal.installation().digest_key)
-    rendered = render(app, work.catalog.resolve, context)
-    inventory = p.journal.inventory(app.key)
-    return offline.plan(
-        app.key,
-        rendered,
-        inventory,
-        installation=p.journal.installation(),
-        given=policies.read(app.policies),
-        release=newest.number if newest else 0,
-    )
-
-
-def against_revision(p: Platform, work: rendering.Work, app: Application, number: int) -> list[dict[str, Any]]:
-    """Rendered now against a stored revision, object by object, secrets masked."""
-    from appdelivery.delivery import diff
-    from appdelivery.model import redact
-    from appdelivery.store import applications
-
-    installation = p.journal.installation()
-    rendered = render(app, work.catalog.resolve, RenderContext(revision=number, digest_key=installation.digest_key))
-    fresh = {one.ref.identity: one.body for one in wanting.prepare(rendered)}
-    old = {ref_of(body).identity: body for _, _, body in applications.manifests(p.store, app.key, number)}
-
-    def shown(bodies: dict[Any, dict[str, Any]]) -> dict[str, Any]:
-        return {diff.name(body): diff.comparable(redact.objects(body, installation.digest_key)) for body in bodies.values()}
-
-    return diff.between(shown(old), shown(fresh))

@@ -34,6 +34,9 @@ def test_one_application_goes_from_a_file_to_a_cluster_and_into_history(lab: lab
     assert "/spec/template/spec/containers/0/image: example/inference-api:2.1.0" in compared.out
     assert "/spec/replicas" not in compared.out
     lab.appctl("diff", app, code=0)
+    lab.appctl("diff", app, "--local", code=0)
+    assert "2.1.0" in lab.appctl("diff", app, *NEW, "--local", code=1).out
+    assert "20 unchanged" in lab.appctl("plan", app, "--local").out
 
     changed = lab.appctl("up", app, *NEW)
     assert "1 updated, 19 unchanged" in changed.out
