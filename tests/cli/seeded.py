@@ -10,7 +10,7 @@ from appdelivery.delivery import policies
 from appdelivery.delivery.ports import EventAdded, ObjectApplied, ObjectIntended, ReleaseEnded, ReleaseRequest
 from appdelivery.model.history import Event, Managed
 from appdelivery.model.record import changed
-from appdelivery.platform import documents, local, planning, rendering
+from appdelivery.platform import documents, local, offline, planning, rendering
 from appdelivery.render import render
 from appdelivery.render.render import RenderContext
 
@@ -48,7 +48,7 @@ def deliver(
                 app=app.key,
                 document=app.document,
                 rendered=rendered,
-                plan=planning.without_cluster(p, work, app),
+                plan=offline.without_cluster(p, work, app),
                 desired=tuple(
                     [(one.digest, one.subject.component, planning.origin_tree(one, ()), one.body) for one in wanted]
                 ),
