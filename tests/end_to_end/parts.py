@@ -106,6 +106,15 @@ def ready(state: str = "True", reason: str = "Test", message: str = "") -> Tree:
     return {"conditions": [{"type": "Ready", "status": state, "reason": reason, "message": message}]}
 
 
+def make_ready(lab: Laboratory) -> None:
+    """Pods that the weather keeps from being ready become ready."""
+    pods = until(lambda: lab.kubectl("get", "pods", "-o", "name").split())
+    conditions = [{"type": type_, "status": "True"} for type_ in ("Ready", "ContainersReady")]
+    patch = json.dumps({"status": {"conditions": conditions}})
+    for pod in pods:
+        lab.kubectl("patch", pod, "--subresource=status", "-p", patch)
+
+
 def at(lab: Laboratory, context: str) -> Laboratory:
     """The same person under another context of the kubeconfig."""
     return replace(lab, context=context)
@@ -178,6 +187,11 @@ class Line:
         """Who connects is accepted and hears nothing."""
         self._held = True
 
+    @property
+    def waiting(self) -> int:
+        """How many have connected."""
+        return len(self._open)
+
     def _listen(self, port: int) -> None:
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
@@ -201,6 +215,23 @@ class Line:
             while data := source.recv(1 << 16):
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
+
+
+def server(address: str) -> Callable[[Tree, Tree], Any]:
+    return lambda cluster, _user: cluster.update(server=address)
+
+
+@contextlib.contextmanager
+def line_to(lab: Laboratory) -> Iterator[tuple[Line, str]]:
+    """A line to the plane, and the kubeconfig that leads over it."""
+    with open(lab.kubeconfig, encoding="utf-8") as file:
+        tree = yaml.safe_load(file)
+    name = next(one["context"]["cluster"] for one in tree["contexts"] if one["name"] == lab.context)
+    line = Line(next(one["cluster"]["server"] for one in tree["clusters"] if one["name"] == name))
+    try:
+        yield line, kubeconfig(lab, "line", server(line.address))
+    finally:
+        line.cut()
 
 
 class Running:

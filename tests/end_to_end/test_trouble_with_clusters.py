@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import os
 import time
@@ -16,8 +15,6 @@ import yaml
 from controlplane import pki
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import laboratory
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane")]
@@ -25,10 +22,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), p
 
 def shop(lab: laboratory.Laboratory, value: str = "1") -> str:
     return parts.application(lab, "shop", parts.objects(parts.config_map("settings", a=value)))
-
-
-def server(address: str) -> Any:
-    return lambda cluster, _user: cluster.update(server=address)
 
 
 def wrong_authority(folder: str) -> Any:
@@ -54,22 +47,13 @@ def context_of(lab: laboratory.Laboratory, suffix: str) -> laboratory.Laboratory
     return parts.at(lab, f"{lab.context}-{suffix}")
 
 
-@contextlib.contextmanager
-def line_to(lab: laboratory.Laboratory) -> Iterator[tuple[parts.Line, str]]:
-    """A line to the plane, and the kubeconfig that leads over it."""
-    with open(lab.kubeconfig, encoding="utf-8") as file:
-        tree = yaml.safe_load(file)
-    name = next(one["context"]["cluster"] for one in tree["contexts"] if one["name"] == lab.context)
-    line = parts.Line(next(one["cluster"]["server"] for one in tree["clusters"] if one["name"] == name))
-    try:
-        yield line, parts.kubeconfig(lab, "line", server(line.address))
-    finally:
-        line.cut()
-
-
 def test_a_cluster_that_cannot_be_reached_or_trusted_is_named_with_the_reason(lab: laboratory.Laboratory) -> None:
     cases = {
-        "closed": (server("https://127.0.0.1:1"), "cannot reach https://127.0.0.1:1: Connection refused", "ConnectorError"),
+        "closed": (
+            parts.server("https://127.0.0.1:1"),
+            "cannot reach https://127.0.0.1:1: Connection refused",
+            "ConnectorError",
+        ),
         "other": (
             wrong_authority(lab.home),
             "cannot be trusted: unable to get local issuer certificate",
@@ -89,7 +73,7 @@ def test_a_cluster_that_cannot_be_reached_or_trusted_is_named_with_the_reason(la
 
 def test_a_cluster_that_never_answers_is_given_up_in_time(lab: laboratory.Laboratory) -> None:
     lab.kubectl("create", "namespace", lab.namespace)
-    with line_to(lab) as (line, path):
+    with parts.line_to(lab) as (line, path):
         line.hold()
         begun = time.monotonic()
         done = lab.appctl("up", shop(lab), "--kubeconfig", path, code=None)
@@ -99,7 +83,7 @@ def test_a_cluster_that_never_answers_is_given_up_in_time(lab: laboratory.Labora
 
 def test_a_known_cluster_that_went_down_is_told_from_one_without_our_objects(lab: laboratory.Laboratory) -> None:
     name = f"{lab.namespace}/shop"
-    with line_to(lab) as (line, path):
+    with parts.line_to(lab) as (line, path):
         lab.appctl("up", shop(lab), "--create-namespace", "--kubeconfig", path)
         line.cut()
         down = f"cannot reach {line.address}: Connection refused"
@@ -120,13 +104,11 @@ def test_a_known_cluster_that_went_down_is_told_from_one_without_our_objects(lab
 def test_a_line_that_breaks_while_something_is_awaited_is_taken_up_again(lab: laboratory.Laboratory) -> None:
     lab.kubectl("create", "namespace", lab.namespace)
     app = parts.application(lab, "shop", parts.objects(parts.deployment("web", weather="never-ready")))
-    with line_to(lab) as (line, path):
+    with parts.line_to(lab) as (line, path):
         running = parts.Running(lab, "up", app, "--kubeconfig", path)
         running.says("0 of 1 pods are available")
         line.cut()
-        pod = parts.until(lambda: lab.kubectl("get", "pods", "-o", "name").strip())
-        condition = {"status": {"conditions": [{"type": t, "status": "True"} for t in ("Ready", "ContainersReady")]}}
-        lab.kubectl("patch", pod, "--subresource=status", "-p", json.dumps(condition))
+        parts.make_ready(lab)
         line.mend()
         running.ended(0)
         assert "1 of 1 pods are available" in running.err
