@@ -31,10 +31,11 @@ GOOD, SLOW = 1.5, 2.5
 class Slot:
     """A place among the requests in flight; what its request reports, if anything, is that the server is crowded."""
 
-    __slots__ = ("_begun", "_limiter", "_verbs", "crowded")
+    __slots__ = ("_begun", "_limiter", "_verbs", "crowded", "fresh")
 
     def __init__(self, limiter: Limiter, verbs: str) -> None:
         self.crowded = False  # the server said or showed that it has too much to do
+        self.fresh = False  # it opened a connection: its time is that of handshakes
         self._limiter, self._verbs, self._begun = limiter, verbs, 0.0
 
     async def __aenter__(self) -> Slot:
@@ -42,7 +43,7 @@ class Slot:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._limiter.leave(self._verbs, self._begun, crowded=self.crowded)
+        self._limiter.leave(self._verbs, self._begun, crowded=self.crowded, telling=not self.fresh)
 
 
 class Limiter:
@@ -68,9 +69,11 @@ class Limiter:
         await self._wait(verbs)
         return self._clock()
 
-    def leave(self, verbs: str, begun: float, *, crowded: bool) -> None:
+    def leave(self, verbs: str, begun: float, *, crowded: bool, telling: bool = True) -> None:
+        """telling: the time since it began is that of the server and the way to it."""
         self._in_flight[verbs] -= 1
-        self._learn(verbs, begun, crowded=crowded)
+        if crowded or telling:
+            self._learn(verbs, begun, crowded=crowded)
         self._wake()
 
     def pause(self, seconds: float) -> None:

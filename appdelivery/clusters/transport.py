@@ -7,6 +7,7 @@ Failures leave as families of errors.py.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import io
 import os
@@ -198,7 +199,12 @@ class Transport:
                 slot.crowded = True
                 raise
             finally:
+                slot.fresh = self._opened()
                 self._note(call, status, size, begun)
+
+    def _opened(self) -> bool:
+        connector = self._pools[False].connector if False in self._pools else None
+        return isinstance(connector, _Connector) and connector.opened()
 
     async def _send(
         self, call: _Call, patience: aiohttp.ClientTimeout, *, watch: bool
@@ -224,7 +230,7 @@ class Transport:
         """Made on first use, inside the loop that uses it.  The limiter bounds requests, the callers bound watches."""
         if watch not in self._pools:
             self._pools[watch] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+                connector=_Connector(),
                 headers={"User-Agent": self._agent},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
@@ -253,6 +259,25 @@ class Transport:
                 retryable=False,
             )
         return errors.Unreachable(f"{doing}: cannot reach {self._given.server}: {_plain(error)}")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Knows which requests opened a connection: the time of a handshake says nothing about how busy a server is."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=0, keepalive_timeout=60)
+        self.opening: set[asyncio.Task[Any] | None] = set()
+
+    async def _create_connection(self, *given: Any, **named: Any) -> Any:
+        self.opening.add(asyncio.current_task())
+        return await super()._create_connection(*given, **named)
+
+    def opened(self) -> bool:
+        """Whether the present request did."""
+        mine = asyncio.current_task()
+        fresh = mine in self.opening
+        self.opening.discard(mine)
+        return fresh
 
 
 class _Reset(Exception):
