@@ -63,7 +63,9 @@ class Cluster:
     async def path(self, ref: Ref) -> str:
         served = await self.served(ref.of)
         if served.namespaced and not ref.namespace:
-            raise errors.Rejected(f"{ref} on cluster {self.name} needs a namespace", code="cluster.needs-namespace", status=400)
+            raise errors.Rejected(
+                f"{ref} on cluster {self.name} needs a namespace", code="cluster.needs-namespace", status=400
+            )
         return f"{_collection(served, ref.namespace)}/{quote(ref.name, safe='')}"
 
 

@@ -11,6 +11,7 @@ import asyncio
 import functools
 import io
 import os
+import ssl
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
+LOOK = "check that the cluster runs and that the kubeconfig names its address"
 VERBS = {"GET": limiter.READ, "DELETE": limiter.DELETE}  # everything else writes
 
 
@@ -250,7 +252,9 @@ class Transport:
 
     def _unreachable(self, doing: str, error: BaseException | None) -> errors.ClusterError:
         if isinstance(error, TimeoutError):
-            return errors.TimedOut(f"{doing}: no answer from {self._given.server} in time")
+            return errors.TimedOut(
+                f"{doing}: no answer from {self._given.server} within {self._waited(error):g}s", hint=LOOK
+            )
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
             return errors.Unreachable(
                 f"{doing}: {self._given.server} cannot be trusted: {_plain(error)}",
@@ -258,7 +262,12 @@ class Transport:
                 hint="the server's certificate does not fit the CA or the name in the kubeconfig",
                 retryable=False,
             )
-        return errors.Unreachable(f"{doing}: cannot reach {self._given.server}: {_plain(error)}")
+        return errors.Unreachable(f"{doing}: cannot reach {self._given.server}: {_plain(error)}", hint=LOOK)
+
+    def _waited(self, error: TimeoutError) -> float:
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return self.limits.connect_s
+        return self.limits.read_s if isinstance(error, aiohttp.SocketTimeoutError) else self.limits.total_s
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -342,6 +351,8 @@ def _same_tls(a: Credentials, b: Credentials) -> bool:
 def _plain(error: BaseException | None) -> str:
     """The operating system's words, without the library's wrapping."""
     inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
-    if isinstance(inner, OSError) and inner.errno and inner.errno > 0:
+    if isinstance(inner, ssl.SSLCertVerificationError):  # an OSError whose number means nothing
+        return inner.verify_message
+    if isinstance(inner, OSError) and not isinstance(inner, ssl.SSLError) and inner.errno and inner.errno > 0:
         return os.strerror(inner.errno)
     return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
