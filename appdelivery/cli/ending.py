@@ -48,7 +48,8 @@ def release(ended: Ended, planned: Planned, args: Namespace, loaded: Loaded | No
         why.show(answer, planned.app, colour=printing.colours(args, sys.stderr), stream=sys.stderr)
     _advise(ended, planned, args, loaded)
     if ended.outcome in ("failed", "partial"):
-        back = f"\n  go back:  appctl rollback {planned.app}" if planned.plan.base.release else ""
+        again = planned.plan.base.release and planned.request == "apply"
+        back = f"\n  go back:  appctl rollback {planned.app}" if again else ""
         printing.notice(f"  see more: appctl why {planned.app}{back}", args)
     return failures.DONE if ended.outcome in ("succeeded", "superseded") else failures.NO
 

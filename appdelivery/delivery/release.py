@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Ended", "Hooks", "Seen", "Started", "Work", "carry_out"]
 
 MOST_REPORTS = 3
+LET_GO = ("gc-never", "shared-not-owner")  # reasons for which an object outlives its application
 OVER = ("succeeded", "failed", "terminated", "superseded")
 
 
@@ -192,9 +193,7 @@ def _planned_again(run: Run, item: Desired) -> Change:
 async def _walk_deletes(run: Run, observer: observe.Observer, made: Plan) -> dict[Identity, Node]:
     wanted = {item.identity for item in run.work.desired}
     going = {c.subject.identity: steps.Node(c.subject.identity, c) for c in made.changes if c.action == "delete"}
-    kept = {
-        c.subject.identity for c in made.changes if c.action == "skip" and c.why.code in ("gc-never", "shared-not-owner")
-    }
+    kept = {c.subject.identity for c in made.changes if c.action == "skip" and c.why.code in LET_GO}
     facts = prune.closing(
         run.rows.values(),
         wanted,
@@ -308,9 +307,18 @@ def _verdict(run: Run, nodes: Sequence[Node], made: Plan, components: dict[str, 
     if skipped:
         return "failed", f"{graph.show(skipped[0].identity)}: {skipped[0].why}"
     kept = [c for c in made.changes if c.action == "skip" and not c.after]
+    held = [c for c in kept if c.why.code not in LET_GO] if run.work.release.request == "delete" else []
+    if held:  # then the application stays, for somebody has to answer for what is left of it
+        return "partial", f"not deleted: {_named(held)}"
     if kept:
-        return "succeeded", f"{len(kept)} objects are kept: {graph.show(kept[0].subject.identity)}, {kept[0].why.text}"
+        return "succeeded", f"kept: {_named(kept)}"
     return "succeeded", "" if components or run.work.release.request != "delete" else "deleted"
+
+
+def _named(changes: Sequence[Change]) -> str:
+    """The first object, its reason, and how many more there are."""
+    more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
+    return f"{graph.show(changes[0].subject.identity)}, {changes[0].why.text}{more}"
 
 
 def _components(nodes: Sequence[Node]) -> dict[str, tuple[str, str]]:
