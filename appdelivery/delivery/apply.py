@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     Act = Callable[["Node"], Awaitable[tuple[Outcome, Applied | None]]]
 
-IN_FLIGHT, DELETES_IN_FLIGHT = 64, 32  # per cluster; the Fleet's own limiter stands below
+# Per cluster, twice what the Fleet's own limiter lets through at most: the others are with the journal.
+IN_FLIGHT, DELETES_IN_FLIGHT = 128, 64
 WRITES = frozenset(("create", "update", "replace", "delete"))
 NEWER_S = 5.0  # how often a run that waits looks whether a newer release wants its place
 
@@ -195,7 +196,7 @@ class Walk:
         self._tell(node)
         if (early := self._early.pop(node.identity, None)) is not None:
             self._seen(node, early)
-        if node.state == "present" and node.wait_class == "required":
+        if node.state == "present" and node.wait_class == "required" and not self._may_stay(node):
             self._watch(node)
 
     def _watch(self, node: Node) -> None:
@@ -237,7 +238,7 @@ class Walk:
             self._sighted.add(sight.identity)
             if node is not None and node.state in ("present", "ready"):
                 self._seen(node, sight)
-            elif node is not None:
+            elif node is not None and not _older(sight, self._early.get(sight.identity)):
                 self._early[sight.identity] = sight
 
     def _all_seen(self, sight: Sight) -> None:
@@ -372,3 +373,7 @@ class Walk:
     def _active(self, component: str) -> None:
         self._tracker(component)
         self.trackers[component].active = self.run.hooks.clock()
+
+
+def _older(sight: Sight, than: Sight | None) -> bool:
+    return sight.fact is not None and than is not None and than.fact is not None and sight.fact.version < than.fact.version

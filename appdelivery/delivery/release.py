@@ -13,7 +13,7 @@ from appdelivery.delivery import apply, dataflow, graph, look, observe, plan, pr
 from appdelivery.delivery.ports import ObjectIntended, ObjectSeen, ReleaseEnded
 from appdelivery.delivery.recorder import Recorder
 from appdelivery.delivery.work import Ended, Hooks, Run, Seen, Started, Work
-from appdelivery.model import fieldpath, marks, redact
+from appdelivery.model import fieldpath, marks
 from appdelivery.model.change import Change, Outcome, Plan, Why
 from appdelivery.model.history import Managed
 from appdelivery.model.record import changed
@@ -54,7 +54,6 @@ async def carry_out(fleet: Fleet, journal: Journal, work: Work, lease: Lease, ho
         fence=lease.fence,
         known=known,
         rows={row.identity: row for row in inventory},
-        secrets=[value for item in work.desired for value in redact.values(item.body)],
     )
     observer = observe.Observer(fleet, work.installation, work.app, hooks.sleep)
     try:

@@ -6,6 +6,7 @@ journal's errors and what nobody can go on from leave as exceptions.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from dataclasses import replace as replaced
@@ -147,6 +148,8 @@ async def _remove(one: _Sending, propagation: str) -> None:
 
 async def _with_place(one: _Sending) -> Applied:
     """Makes the namespace where that is agreed, and waits until a kind that this release brings is served."""
+    if (one.cluster, one.ref.namespace) in one.run.known.no_namespace and one.run.work.consent.create_namespace:
+        await _make_namespace(one)
     for attempt in range(KIND_TRIES):
         try:
             return await _update(one)
@@ -170,11 +173,17 @@ def _brought(one: _Sending) -> bool:
 
 
 async def _make_namespace(one: _Sending) -> None:
-    """Not ours afterwards: it may hold what others put there, so it is never deleted by us."""
+    """Once for all who need it.  Not ours afterwards: it may hold what others put there, so it is never deleted by us."""
     ref = Ref("", "v1", "Namespace", "", one.ref.namespace)
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ref.name}}
-    one.requests += 1
-    await one.run.fleet.apply(one.cluster, ref, body, ApplyOptions(one.run.manager))
+    places = one.run.namespaces
+    if (one.cluster, ref.identity) in one.run.wanted:
+        return  # an object of the application itself, which stands before everything inside
+    if (one.cluster, ref.name) not in places:
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ref.name}}
+        one.requests += 1
+        made = one.run.fleet.apply(one.cluster, ref, body, ApplyOptions(one.run.manager))
+        places[one.cluster, ref.name] = asyncio.ensure_future(made)
+    await asyncio.shield(places[one.cluster, ref.name])
 
 
 async def _update(one: _Sending) -> Applied:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from appdelivery.delivery import health
 from appdelivery.delivery.plan import Consent
 from appdelivery.delivery.policies import Policies
+from appdelivery.model import redact
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -127,4 +128,19 @@ class Run:
     scaled: dict[tuple[str, str, str, str], Identity] = field(default_factory=dict)
     minimum: dict[Identity, int] = field(default_factory=dict)  # autoscaler to its least number
     warnings: list[str] = field(default_factory=list)
-    secrets: list[str] = field(default_factory=list)  # given secret values, for the redaction of error texts
+    namespaces: dict[tuple[str, str], Awaitable[Any]] = field(default_factory=dict)  # (cluster, name) being made
+    _secrets: list[str] | None = None
+    _wanted: frozenset[Identity] | None = None
+
+    @property
+    def secrets(self) -> list[str]:
+        """Given secret values, for the redaction of error texts: walked for only when there is one."""
+        if self._secrets is None:
+            self._secrets = [value for item in self.work.desired for value in redact.values(item.body)]
+        return self._secrets
+
+    @property
+    def wanted(self) -> frozenset[Identity]:
+        if self._wanted is None:
+            self._wanted = frozenset([item.identity for item in self.work.desired])
+        return self._wanted

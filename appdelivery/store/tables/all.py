@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 metadata = base.metadata
+for do in base.later:
+    do()
 
 __all__ = ["applications", "blobs", "clusters", "events", "installation", "inventory", "releases", "secrets", "work"]
 

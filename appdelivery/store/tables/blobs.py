@@ -20,9 +20,4 @@ blob = sa.Table(
     base.needed("used_at", types.Time),
     sa.Index("blob_used", "used_at"),
 )
-sa.Index(
-    "blob_sealed",
-    blob.c.data_key,
-    sqlite_where=blob.c.data_key.is_not(None),
-    postgresql_where=blob.c.data_key.is_not(None),
-)
+base.index_where("blob_sealed", blob.c.data_key, where=blob.c.data_key.is_not(None))

@@ -49,4 +49,4 @@ cluster = sa.Table(
     sa.UniqueConstraint("name"),
 )
 _known = cluster.c.uid.is_not(None)
-sa.Index("cluster_uid_key", cluster.c.uid, unique=True, sqlite_where=_known, postgresql_where=_known)
+base.index_where("cluster_uid_key", cluster.c.uid, where=_known, unique=True)

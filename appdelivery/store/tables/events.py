@@ -30,8 +30,8 @@ event = sa.Table(
     sa.Index("event_app", "app", "seq"),
     sa.Index("event_at", "at"),
     sqlite_autoincrement=True,  # a number is never given twice, even after the sweep took the newest rows
-    postgresql_partition_by="RANGE (at)",
 )
+base.in_postgres(event, partition_by="RANGE (at)")
 
 
 @compiles(sa.PrimaryKeyConstraint, "postgresql")

@@ -56,4 +56,4 @@ inventory = sa.Table(
     sqlite_with_rowid=False,
 )
 _drifted = inventory.c.drift != "none"
-sa.Index("inventory_drift", inventory.c.cluster, sqlite_where=_drifted, postgresql_where=_drifted)
+base.index_where("inventory_drift", inventory.c.cluster, where=_drifted)

@@ -36,8 +36,8 @@ release = sa.Table(
 )
 _open = release.c.outcome.in_(OPEN)
 _moved = release.c.cause == "move"
-sa.Index("release_open", release.c.app, sqlite_where=_open, postgresql_where=_open)
-sa.Index("release_moves", release.c.opened_at, sqlite_where=_moved, postgresql_where=_moved)
+base.index_where("release_open", release.c.app, where=_open)
+base.index_where("release_moves", release.c.opened_at, where=_moved)
 
 plan = sa.Table(
     "plan",
@@ -56,4 +56,4 @@ plan = sa.Table(
     sa.Index("plan_digest", "digest"),
 )
 _waiting = plan.c.state == "open"
-sa.Index("plan_expires", plan.c.expires_at, sqlite_where=_waiting, postgresql_where=_waiting)
+base.index_where("plan_expires", plan.c.expires_at, where=_waiting)

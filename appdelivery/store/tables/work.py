@@ -22,7 +22,7 @@ work_item = sa.Table(
     base.needed("fence", types.Int),
     base.needed("failures", types.Int),
     base.maybe("error", types.Text),
-    postgresql_with={"fillfactor": 70},
 )
+base.in_postgres(work_item, **{"with": {"fillfactor": 70}})
 _due = work_item.c.due_at.is_not(None)
-sa.Index("work_item_due", work_item.c.due_at, sqlite_where=_due, postgresql_where=_due)
+base.index_where("work_item_due", work_item.c.due_at, where=_due)
