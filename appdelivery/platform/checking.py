@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appdelivery import errors
 from appdelivery.model.problem import Problem
-from appdelivery.platform import documents, rendering
+from appdelivery.platform import documents, expressions, rendering
 from appdelivery.render.render import RenderContext
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ def validate(request: documents.Request, definitions: Sequence[str], context: Re
     documents.read(request)  # a file that is not there is no finding
     try:
         work = rendering.load(request, definitions)
-        found = list(work.loaded.warnings)
+        found = [*work.loaded.warnings, *[p for app in work.loaded.applications for p in expressions.problems(app)]]
         for _, rendered in rendering.render(work, context):
             from appdelivery.delivery import desired
 

@@ -14,7 +14,7 @@ from appdelivery.delivery import release as releases
 from appdelivery.delivery import saved
 from appdelivery.delivery.ports import ReleaseRequest
 from appdelivery.delivery.work import Hooks, Work
-from appdelivery.platform import identity, planning, reaching, rendering
+from appdelivery.platform import expressions, identity, planning, reaching, rendering
 from appdelivery.platform.guard import guard
 
 if TYPE_CHECKING:
@@ -51,7 +51,11 @@ async def plans(p: Platform, work: rendering.Work, ask: Ask) -> tuple[Planned, .
     for app in work.loaded.applications:
         guard(p.actor, "get", str(app.key))
         target = await planning.reach(p, app.key)
-        made.append(await planning.of_application(p, work, app, target, ask))
+        try:
+            expressions.check(app)
+            made.append(await planning.of_application(p, work, app, target, ask))
+        except errors.SpecError as error:
+            raise errors.SpecError(rendering.located(work, error.problems)) from None
     return tuple(made)
 
 

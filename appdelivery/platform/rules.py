@@ -9,6 +9,7 @@ from appdelivery.delivery import health, policies
 from appdelivery.delivery.health.rule import Rule
 from appdelivery.language import inline
 from appdelivery.model.record import changed
+from appdelivery.platform import expressions as checked
 from appdelivery.render import judging
 from appdelivery.render.render import RenderContext, render
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from appdelivery.model.live import Health, Live
     from appdelivery.model.manifest import Rendered, RenderedComponent
     from appdelivery.model.refs import Ref
-
-NAMES = frozenset(("output", "context"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,8 @@ def of(given: Policies, desired: Sequence[Desired], rendered: Rendered, again: A
 
 
 def _compiled(expressions: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    made = {name: inline.condition(text, NAMES) if isinstance(text, str) else text for name, text in expressions.items()}
+    names = checked.HEALTH_NAMES
+    made = {name: inline.condition(text, names) if isinstance(text, str) else text for name, text in expressions.items()}
 
     def evaluate(body: dict[str, Any]) -> dict[str, Any]:
         scope = {"output": body, "context": {}}

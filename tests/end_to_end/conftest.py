@@ -19,4 +19,6 @@ if TYPE_CHECKING:
 def lab(full_plane, kubectl_program: str, tmp_path) -> Iterator[laboratory.Laboratory]:
     made = laboratory.Laboratory(str(tmp_path), full_plane.kubeconfig, full_plane.contexts[0], kubectl_program)
     yield made
+    for running in made.started:
+        running.stop()
     made.kubectl("delete", "namespace", made.namespace, "--wait=false", "--ignore-not-found")

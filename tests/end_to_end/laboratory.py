@@ -27,6 +27,7 @@ class Laboratory:
     context: str
     kubectl_program: str
     namespace: str = field(default_factory=lambda: f"e2e-{uuid.uuid4().hex[:8]}")
+    started: list[Any] = field(default_factory=list, repr=False)  # commands that still run; stopped with the laboratory
 
     @property
     def env(self) -> dict[str, str]:

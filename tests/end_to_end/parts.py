@@ -248,6 +248,7 @@ class Running:
             text=True,
             env=environment,
         )
+        lab.started.append(self)
         self.out, self.err = "", ""
         self._readers = [threading.Thread(target=self._read, args=(name,), daemon=True) for name in ("out", "err")]
         for reader in self._readers:
@@ -271,16 +272,23 @@ class Running:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
+    def stop(self) -> None:
+        """Ends it, if it goes on, and hears the rest."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for reader in self._readers:
+            reader.join()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
     def ended(self, code: int, seconds: float = 60) -> Running:
         try:
             self.process.wait(seconds * support.SCALE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise AssertionError(f"appctl {' '.join(self.words)} did not end\n{self.out}\n{self.err}") from None
-        for reader in self._readers:
-            reader.join()
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream is not None
-            stream.close()
+        self.stop()
         assert self.process.returncode == code, f"ended with {self.process.returncode}\n{self.out}\n{self.err}"
         return self
