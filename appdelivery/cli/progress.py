@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     Show = Callable[[Any], None]
 
-TROUBLE = ("degraded", "missing", "unknown")
 VERBS = {
     "create": ("creating", "created"),
     "update": ("updating", "updated"),
@@ -60,7 +59,7 @@ def _lines() -> Show:
     def show(event: Any) -> None:
         if isinstance(event, Started):
             touched.add(event.change.subject.identity)
-        if isinstance(event, Seen) and event.subject.identity not in touched and event.health.state not in TROUBLE:
+        if isinstance(event, Seen) and event.subject.identity not in touched and event.health.state == "healthy":
             return
         text = sentence(event)
         if text and text not in said:
@@ -77,7 +76,7 @@ def sentence(event: Any) -> str:
     if isinstance(event, Outcome):
         subject, action = event.change.subject, event.change.action
         if event.result == "failed":
-            return f"{subject.ref}: {action} failed: {event.error}"
+            return f"{subject.ref}: {f'{action} ' if action in VERBS else ''}failed: {event.error}"
         if event.result != "done" or action not in VERBS:
             return ""
         left = (

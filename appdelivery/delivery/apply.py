@@ -18,6 +18,7 @@ from appdelivery.delivery.steps import Node
 from appdelivery.delivery.work import Seen, Started
 from appdelivery.model.change import Outcome
 from appdelivery.model.live import Health, Live
+from appdelivery.model.record import changed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -219,7 +220,8 @@ class Walk:
                 node.waiting.health_since = now
             node.waiting.health = health
             self._active(node.component)
-            self.run.hooks.progress(Seen(node.change.subject, health))
+            if not (first and node.change.action == "unchanged" and node.wait_class != "required"):
+                self.run.hooks.progress(Seen(node.change.subject, health))
         if node.state == "present" and wait.settled(health, node.wait_class, node.waiting.since, now):
             self._put(node, "ready")
             self._tell(node)
@@ -297,9 +299,12 @@ class Walk:
     def _fall(self, node: Node, state: str, why: str) -> None:
         self._put(node, state)
         node.why = why
-        if node.outcome is None and node.change is not None:
-            node.outcome = Outcome(node.change, "failed" if state == "failed" else "skipped", why)
-            self.run.hooks.progress(node.outcome)
+        if node.change is not None and (node.outcome is None or node.outcome.result == "done"):
+            applied = node.outcome is not None
+            change = changed(node.change, action="unchanged") if applied else node.change
+            fallen = Outcome(change, "failed" if state == "failed" else "skipped", why)
+            node.outcome = node.outcome or fallen  # what was applied stays applied, whatever becomes of it
+            self.run.hooks.progress(fallen)
         self._tell(node)
 
     def _over(self) -> bool:

@@ -86,8 +86,8 @@ def test_a_failure_says_what_failed(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines == ["Deployment shop/web: update failed: the server refused it"]
 
 
-def test_what_was_not_touched_is_told_only_when_it_is_in_trouble(capsys: pytest.CaptureFixture[str]) -> None:
-    events = [Seen(subject("a"), Health("progressing")), Seen(subject("b"), Health("degraded", "", "it crashes"))]
+def test_what_was_not_touched_is_told_only_when_it_is_not_well(capsys: pytest.CaptureFixture[str]) -> None:
+    events = [Seen(subject("a"), Health("healthy")), Seen(subject("b"), Health("degraded", "", "it crashes"))]
     assert shown(capsys, events) == ["Deployment shop/b: degraded, it crashes"]
 
 
