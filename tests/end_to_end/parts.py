@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -18,7 +19,7 @@ import support
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from laboratory import Laboratory
 
@@ -142,6 +143,12 @@ def answered(done: Any, code: int, *texts: str) -> str:
     for text in ("Traceback", "NoneType", "KeyError", "object at 0x", "appdelivery/", "this is a bug"):
         assert text not in done.err + done.out, done.err
     return str(done.err)
+
+
+def together(lab: Laboratory, *commands: Sequence[str], stdin: str = "") -> list[Any]:
+    """Commands that have nothing to do with each other, side by side; their answers in order."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda words: lab.appctl(*words, code=None, stdin=stdin), commands))
 
 
 def kubeconfig(lab: Laboratory, name: str, change: Callable[[Tree, Tree], Any]) -> str:

@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     import laboratory
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane")]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane-three")]
 IMAGE = '.spec.template.spec.containers[name="app"].image'
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import laboratory
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane")]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane-three")]
 
 
 def web(lab: laboratory.Laboratory, *traits: dict[str, Any], image: str = "example/web:1") -> str:

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     import laboratory
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane")]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane-two")]
 WAITING = "0 of 1 pods are available"
 
 

@@ -15,7 +15,7 @@ import support
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane")]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane-two")]
 
 
 @pytest.fixture(scope="module")
@@ -173,10 +173,11 @@ def test_a_component_comes_after_what_it_depends_on_and_goes_before_it(space: la
 
 
 def test_what_a_failed_component_holds_up_is_not_begun_and_said(space: laboratory.Laboratory) -> None:
-    web = parts.objects(parts.deployment("web", image="example/app:1-bad"), name="web")
+    web = parts.objects(parts.deployment("web", weather="never-ready"), name="web")
     after = parts.objects(parts.config_map("after", a="b"), name="after", dependsOn=["web"])
     beside = parts.objects(parts.config_map("beside", a="b"), name="beside")
-    done = space.appctl("up", parts.application(space, "shop", web, after, beside), code=1)
+    policies = (parts.policy("health", deadline="1s"),)
+    done = space.appctl("up", parts.application(space, "shop", web, after, beside, policies=policies), code=1)
     assert "2 created" in done.out
     assert "waiting behind it: component after" in done.err
     assert space.names("configmaps") == ["configmap/beside", "configmap/kube-root-ca.crt"]

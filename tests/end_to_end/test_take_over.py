@@ -14,7 +14,7 @@ import yaml
 if TYPE_CHECKING:
     import laboratory
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane")]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane-three")]
 SHARED = [{"name": "KEPT", "value": "1"}, {"name": "DROPPED", "value": "2"}]
 THEIRS = {"name": "THEIRS", "value": "3"}
 NAMES = ("applied", "created", "helmed")

@@ -17,7 +17,7 @@ from controlplane import pki
 if TYPE_CHECKING:
     import laboratory
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane")]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane-three")]
 
 
 def shop(lab: laboratory.Laboratory, value: str = "1") -> str:
@@ -63,16 +63,16 @@ def test_a_cluster_that_cannot_be_reached_or_trusted_is_named_with_the_reason(la
         "expired": (expired_token, "Unauthorized", "401"),
     }
     app = shop(lab)
-    for name, (change, said, cause) in cases.items():
-        path = parts.kubeconfig(lab, name, change)
-        done = lab.appctl("up", app, "--kubeconfig", path, code=None)
-        parts.answered(done, 2, f"error: {'' if name == 'damaged' else f'read cluster {lab.context}: '}", said, "\n  ")
-        assert cause in lab.appctl("up", app, "--kubeconfig", path, "--debug", code=2).err
+    paths = {name: parts.kubeconfig(lab, name, change) for name, (change, _, _) in cases.items()}
+    plain = parts.together(lab, *[["up", app, "--kubeconfig", path] for path in paths.values()])
+    debugged = parts.together(lab, *[["up", app, "--kubeconfig", path, "--debug"] for path in paths.values()])
+    for (name, (_, said, cause)), short, long in zip(cases.items(), plain, debugged, strict=True):
+        parts.answered(short, 2, f"error: {'' if name == 'damaged' else f'read cluster {lab.context}: '}", said, "\n  ")
+        assert (long.code, cause in long.err) == (2, True), long.err
     assert json.loads(lab.appctl("list", "-A", "-o", "json").out)["items"] == []
 
 
 def test_a_cluster_that_never_answers_is_given_up_in_time(lab: laboratory.Laboratory) -> None:
-    lab.kubectl("create", "namespace", lab.namespace)
     with parts.line_to(lab) as (line, path):
         line.hold()
         begun = time.monotonic()
@@ -87,14 +87,15 @@ def test_a_known_cluster_that_went_down_is_told_from_one_without_our_objects(lab
         lab.appctl("up", shop(lab), "--create-namespace", "--kubeconfig", path)
         line.cut()
         down = f"cannot reach {line.address}: Connection refused"
-        parts.answered(lab.appctl("up", shop(lab, "2"), "--kubeconfig", path, code=None), 2, "error: ", down)
-        parts.answered(lab.appctl("diff", shop(lab, "2"), "--kubeconfig", path, code=None), 2, "error: ", down)
-        planned = lab.appctl("plan", shop(lab, "2"), "--kubeconfig", path)
+        app = shop(lab, "2")
+        refused = (["up", app], ["diff", app], ["delete", name, "--yes"])
+        reads = (["plan", app], ["status", name, "--live", "-o", "json"])
+        *failed, planned, live = parts.together(lab, *[[*words, "--kubeconfig", path] for words in (*refused, *reads)])
+        for done in failed:
+            parts.answered(done, 2, "error: ", down)
         assert "? unknown   ConfigMap/settings" in planned.out
         assert "create" not in planned.out
-        live = json.loads(lab.appctl("status", name, "--live", "--kubeconfig", path, "-o", "json").out)
-        assert live["health"] == "unknown"
-        parts.answered(lab.appctl("delete", name, "--yes", "--kubeconfig", path, code=None), 2, "error: ", down)
+        assert json.loads(live.out)["health"] == "unknown"
         line.mend()
         releases = json.loads(lab.appctl("history", name, "-o", "json").out)["items"]
         assert [one["outcome"] for one in releases] == ["succeeded"]
@@ -162,8 +163,9 @@ def test_a_context_that_has_come_to_mean_another_cluster_is_refused_everywhere(
     contexts[first]["context"] = contexts[second]["context"]
     path = lab.write("moved.kubeconfig", json.dumps(tree))
     os.chmod(path, 0o600)
-    for words in (["up", shop(lab)], ["plan", shop(lab)], ["diff", shop(lab)], ["delete", name, "--yes"], ["why", name]):
-        done = lab.appctl(*words, "--kubeconfig", path, code=None)
+    app = shop(lab)
+    commands = (["up", app], ["plan", app], ["diff", app], ["delete", name, "--yes"], ["why", name], ["wait", name])
+    for done in parts.together(lab, *[[*words, "--kubeconfig", path] for words in commands]):
         parts.answered(done, 2, f"error: use cluster {first}: it is another cluster than before", "appctl cluster forget")
     assert lab.get("configmap", "settings")["data"] == {"a": "1"}
 

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     import laboratory
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane")]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane-three")]
 BESIDE = parts.config_map("beside", a="b")  # stands beside what is wrong: it tells what was applied
 
 
@@ -140,8 +140,10 @@ def test_what_somebody_else_made_is_left_alone_and_its_maker_named(space: labora
 def test_two_applications_cannot_have_one_object(space: laboratory.Laboratory) -> None:
     assert up(space, parts.config_map("shared", a="first"), name="first").code == 0
     second = [parts.config_map("shared", a="second"), BESIDE]
-    for words in ((), ("--take-ownership", "--yes"), ("--force-conflicts",)):
-        done = up(space, *second, name="second", words=words)
+    app = parts.application(space, "second", parts.objects(*second))
+    for done in parts.together(
+        space, ["up", app], ["up", app, "--take-ownership", "--yes"], ["up", app, "--force-conflicts"]
+    ):
         parts.answered(done, 2, f"it belongs to application {space.namespace}/first", "remove it from one of the two")
     assert space.get("configmap", "shared")["data"] == {"a": "first"}
     assert nothing_was_begun(space, "second")

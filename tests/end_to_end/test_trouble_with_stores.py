@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import laboratory
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane")]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(420), pytest.mark.xdist_group("plane-two")]
 
 
 def folder(lab: laboratory.Laboratory) -> str:
@@ -105,23 +105,18 @@ def words_of(lab: laboratory.Laboratory, words: list[str]) -> list[str]:
 
 def test_commands_that_read_write_nothing(delivered: laboratory.Laboratory) -> None:
     before = contents(folder(delivered))
-    for words in READS:
-        delivered.appctl(*words_of(delivered, words))
-        assert contents(folder(delivered)) == before, f"{' '.join(words)} has written into the store's folder"
+    for done in parts.together(delivered, *[words_of(delivered, words) for words in READS]):
+        parts.answered(done, 0)
+    assert contents(folder(delivered)) == before
 
 
 def test_in_a_read_only_folder_everything_can_be_read_and_nothing_begun(delivered: laboratory.Laboratory) -> None:
     name = f"{delivered.namespace}/old"
     with read_only(folder(delivered)):
-        for words in READS:
-            delivered.appctl(*words_of(delivered, words))
-        for words in (
-            ["up", new(delivered)],
-            ["delete", name, "--yes"],
-            ["rollback", name, "--to", "1"],
-            ["secret", "set", "x"],
-        ):
-            done = delivered.appctl(*words, code=None, stdin="value")
+        for done in parts.together(delivered, *[words_of(delivered, words) for words in READS]):
+            parts.answered(done, 0)
+        writes = (["up", new(delivered)], ["delete", name, "--yes"], ["rollback", name, "--to", "1"], ["secret", "set", "x"])
+        for done in parts.together(delivered, *writes, stdin="value"):
             parts.answered(done, 2, "error: open the store", "read-only", "--store")
     assert untouched(delivered)
     assert not untouched(delivered, "old")
@@ -199,8 +194,8 @@ def test_a_store_that_cannot_be_used_is_left_as_it_is(
     store = f"{folder(delivered)}/store.db"
     damage(store)
     before = None if os.path.isdir(store) else contents(folder(delivered))["store.db"][0]
-    for words in (["up", new(delivered)], ["list", "-A"], ["delete", f"{delivered.namespace}/old", "--yes"]):
-        done = delivered.appctl(*words, code=None)
+    commands = (["up", new(delivered)], ["list", "-A"], ["delete", f"{delivered.namespace}/old", "--yes"])
+    for done in parts.together(delivered, *commands):
         parts.answered(done, 2, f"error: {says.format(store=store)}" if "{store}" in says else says, hint)
     assert before is None or contents(folder(delivered))["store.db"][0] == before
     assert untouched(delivered)
