@@ -53,8 +53,11 @@ def run(args: Namespace) -> int:
 
 
 async def _up(p: local.Platform, work: rendering.Work, args: Namespace) -> int:
+    made = await delivering.plans(p, work, plan.ask(args))
+    for planned in made:  # all of them before the first is begun
+        delivering.allowed(planned)
     codes = []
-    for planned in await delivering.plans(p, work, plan.ask(args)):
+    for planned in made:
         failures.problems(planned.warnings)
         codes.append(await carry_out(p, planned, args, loaded=work.loaded))
     return max(codes)

@@ -136,6 +136,9 @@ async def _at(view: _View) -> errors.ClusterError | None:
     """Fills a view; the error of the cluster when it does not answer."""
     try:
         view.served = await view.fleet.facts(view.cluster)
+        if any(view.spoken(row.ref) is None for row in view.rows.values()):
+            # Nothing is given up for gone because of what was known of the cluster some time ago.
+            view.served = await view.fleet.facts(view.cluster, refresh=True)
         await _ours(view)
         if len(view.addresses()) <= SMALL:
             await asyncio.gather(_namespaces(view), _others(view))

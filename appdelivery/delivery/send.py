@@ -252,6 +252,8 @@ async def _apply(
     try:
         applied = await run.fleet.apply(one.cluster, one.ref, body, how)
     except errors.FieldConflict as error:
+        if fact is None:
+            await _still_free(one)
         decision = conflict.decide(
             error.owners, one.item, given=run.work.policies, consent=run.work.consent, scaled=scaled, retake=retake
         )
@@ -267,6 +269,22 @@ async def _apply(
         applied = await run.fleet.apply(one.cluster, one.ref, body, replaced(how, force=True, leave_out=left))
     one.requests += applied.requests - 1
     return applied
+
+
+async def _still_free(one: _Sending) -> None:
+    """What did not exist when it was planned, and has a field owner now, was made by somebody in between."""
+    one.requests += 1
+    live = (await one.run.fleet.read(one.cluster, [one.ref])).get(one.ref)
+    if live is None or one.item.take_over or one.run.work.consent.take_ownership:
+        return
+    mark = str((live.body["metadata"].get("annotations") or {}).get(marks.OWNER, ""))
+    ours = marks.is_self(mark, one.ref) and marks.owner_app(mark) == (one.run.work.installation.label, one.run.work.app)
+    if not ours:
+        raise errors.Refused(
+            f"{_doing(one)}: somebody else has created it meanwhile",
+            code="delivery.not-ours",
+            hint="a new plan says whose it is",
+        )
 
 
 def _foreign_before(one: _Sending) -> bool:

@@ -21,7 +21,7 @@ from appdelivery.platform import discovered, identity, reaching, rendering, rule
 from appdelivery.render.render import ClusterVersion, RenderContext, render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from appdelivery.clusters.credentials import Credentials
     from appdelivery.clusters.fleet import ClusterFleet
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from appdelivery.model.history import Managed, Release
     from appdelivery.model.live import ClusterFacts
     from appdelivery.model.problem import Problem
-    from appdelivery.model.refs import AppKey
+    from appdelivery.model.refs import AppKey, Kind
     from appdelivery.platform.local import Platform
 
 
@@ -47,6 +47,7 @@ class Target:
     fleet: ClusterFleet
     facts: ClusterFacts
     verdicts: rules.Verdicts
+    credentials: Credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,16 @@ async def reach(p: Platform, app: AppKey | None = None) -> Target:
     if name != asked:
         facts = changed(facts, name=name)
         fleet = fleet_of({**others, name: found}, {**kept, name: facts})
-    return Target(name, found.server, fleet, facts, verdicts)
+    return Target(name, found.server, fleet, facts, verdicts, found)
+
+
+async def _looked_again(target: Target, kinds: Iterable[Kind]) -> None:
+    """Facts kept from an earlier command do not know a kind that has come since."""
+    if all(kind in target.facts.served for kind in kinds):
+        return
+    facts = await target.fleet.facts(target.name, refresh=True)
+    discovered.write(facts, target.credentials)
+    target.facts = changed(facts, name=target.name)
 
 
 def _elsewhere(p: Platform, inventory: Sequence[Managed], asked: str) -> list[str]:
@@ -234,9 +244,11 @@ async def _planned(
     depends_on: Mapping[str, Sequence[str]] | None = None,
 ) -> Planned:
     installation = p.journal.installation()
+    inventory = await p.in_thread(lambda: p.journal.inventory(key))
+    here = [row.ref.of for row in inventory if row.cluster == target.name]
+    await _looked_again(target, [*here, *[m.ref.of for c in rendered.components for m in c.manifests]])
     want = wanting.desired(rendered, target.facts, installation, given) if rendered.components else ()
     target.verdicts.use(rules.of(given, want, rendered, again))
-    inventory = await p.in_thread(lambda: p.journal.inventory(key))
     known = await look.look(target.fleet, installation, key, want, inventory)
     known = replace(known, former=_former(p, key, want, inventory))
     order = depends_on if depends_on is not None else _order(p, key, rendered, newest)

@@ -7,6 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import custom_kinds
 import parts
 import pytest
 
@@ -149,6 +150,58 @@ def test_two_applications_cannot_have_one_object(space: laboratory.Laboratory) -
     assert nothing_was_begun(space, "second")
     space.appctl("delete", f"{space.namespace}/first", "--yes")
     assert up(space, *second, name="second").code == 0
+
+
+def test_of_two_applications_in_one_file_the_second_cannot_take_what_the_first_has_just_made(
+    space: laboratory.Laboratory,
+) -> None:
+    texts = []
+    for name in ("first", "second"):
+        with open(
+            parts.application(space, name, parts.objects(parts.config_map("shared", a=name))), encoding="utf-8"
+        ) as file:
+            texts.append(file.read())
+    both = space.write("both.yaml", "---\n".join(texts))
+    done = space.appctl("up", both, code=None)
+    parts.answered(done, 1, "somebody else has created it meanwhile", "a new plan says whose it is")
+    assert "first release 1 succeeded" in done.out
+    assert space.get("configmap", "shared")["data"] == {"a": "first"}
+
+    # What can be known to be impossible stops all of them.
+    fresh = space.write("fresh.yaml", texts[1].replace("second", "third") + "---\n" + texts[0].replace("first", "fourth"))
+    parts.answered(space.appctl("up", fresh, code=None), 2, f"it belongs to application {space.namespace}/first")
+    assert nothing_was_begun(space, "third")
+
+
+def test_a_kind_that_comes_or_goes_is_noticed_at_once(space: laboratory.Laboratory) -> None:
+    group = f"{space.namespace}.example.com"
+    crd = custom_kinds.crd(group, custom_kinds.version("v1", storage=True))
+    own = (BESIDE, parts.widget(group, "one", size=1))
+    parts.answered(up(space, *own), 2, "does not serve Widget")
+    space.kubectl("apply", "-f", "-", stdin=json.dumps(crd))
+    try:
+        space.kubectl("wait", "--for=condition=Established", f"crd/widgets.{group}", "--timeout=30s")
+        assert up(space, *own, words=("--wait", "applied")).code == 0
+        assert "2 unchanged" in up(space, *own, words=("--wait", "applied")).out
+        space.appctl("delete", f"{space.namespace}/shop", "--yes")
+        assert space.names(f"widgets.{group}") == []
+    finally:
+        space.kubectl("delete", "crd", f"widgets.{group}", "--wait=false")
+
+
+def test_an_application_that_brings_its_kinds_is_known_and_deleted_whole(space: laboratory.Laboratory) -> None:
+    group = f"{space.namespace}.example.com"
+    crd = custom_kinds.crd(group, custom_kinds.version("v1", storage=True))
+    whole = (parts.widget(group, "one", size=1), crd)
+    try:
+        assert "2 created" in up(space, *whole, words=("--wait", "applied")).out
+        assert "2 unchanged" in up(space, *whole, words=("--wait", "applied")).out
+        left = space.appctl("delete", f"{space.namespace}/shop", "--yes", code=1)
+        assert "1 deleted, 1 left alone" in left.out
+        assert f"--delete CustomResourceDefinition/widgets.{group}" in left.err
+        assert space.names(f"widgets.{group}") == []
+    finally:
+        space.kubectl("delete", "crd", f"widgets.{group}", "--wait=false")
 
 
 def test_an_object_of_another_installation_is_named_with_it(space: laboratory.Laboratory, tmp_path) -> None:
