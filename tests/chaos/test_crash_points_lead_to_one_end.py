@@ -101,13 +101,14 @@ async def calls(scenario):
 @pytest.mark.parametrize("scenario", [install, upgrade, remove, take_over])
 async def test_any_stop_leads_to_the_same_end(scenario):
     whole, count = await calls(scenario)
-    assert whole.newest.outcome == "succeeded"
+    end = "partial" if scenario is remove else "succeeded"  # the claim is not deleted unasked, so the application stays
+    assert whole.newest.outcome == end
     assert count > 20
     for after in (False, True):
         for kill in range(1, count + 1):
             stage = await played(scenario, kill=kill, after=after)
             where = f"killed {'after' if after else 'before'} call {kill}: {whole.crash.calls[kill - 1]}"
-            assert stage.newest.outcome == "succeeded", (where, stage.newest.message)
+            assert stage.newest.outcome == end, (where, stage.newest.message)
             assert state(stage) == state(whole), where
             assert rows(stage) == rows(whole), where
             ended = [e.data["outcome"] for e in stage.journal.state.events if e.kind == "release.ended"]
