@@ -111,9 +111,10 @@ async def test_any_stop_leads_to_the_same_end(scenario):
             assert stage.newest.outcome == end, (where, stage.newest.message)
             assert state(stage) == state(whole), where
             assert rows(stage) == rows(whole), where
-            ended = [e.data["outcome"] for e in stage.journal.state.events if e.kind == "release.ended"]
+            ended = [e.data["release"] for e in stage.journal.state.events if e.kind == "release.ended"]
             opened = [e for e in stage.journal.state.events if e.kind == "release.opened"]
-            assert len(ended) == len(opened) == len(whole.journal.state.releases[whole.app]), where
+            assert len(set(ended)) == len(opened) == len(whole.journal.state.releases[whole.app]), where
+            assert end == "partial" or len(ended) == len(set(ended)), where  # what is partial may be tried again
             if scenario is not install:
                 assert not set(stage.fleet.world().deleted) - set(whole.fleet.world().deleted), where
 
