@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from appdelivery.language.shapes import Shape
     from appdelivery.model.problem import Path
 
-    Names = Mapping[str, Any] | frozenset[str]  # name to what is known of it: None, names of its members, or a mapping
+    # Name to what is known of it: None, names of its members, or a mapping.
+    Names = Mapping[str, Any] | frozenset[str]
 
 FILE = "<expression>"
 SCHEMA_LISTS = ("oneOf", "anyOf", "allOf")
@@ -46,6 +47,51 @@ class Inline:
             from appdelivery.language import locating
 
             raise _placeless(locating.located(fault, FILE, ((FILE, self.text.encode("utf-8", "replace")),))) from fault
+
+
+class Known:
+    """Names with their shapes, made once for all the expressions of one place."""
+
+    __slots__ = ("dashed", "shapes")
+
+    def __init__(self, names: Names) -> None:
+        known: Mapping[str, Any] = dict.fromkeys(names) if isinstance(names, frozenset) else names
+        self.shapes = {name: _shape(inner) for name, inner in known.items()}
+        # Names of components and steps have dashes, which are a minus everywhere else.
+        self.dashed = {root: found for root, inner in known.items() if (found := {n for n in _members(inner) if "-" in n})}
+
+    def spelled(self, source: str) -> str:
+        """`components.my-db.name` reads as components['my-db'].name."""
+        if not self.dashed or "-" not in source:
+            return source
+        out, copied = "", 0
+        for index, _ in grammar.code(source):
+            if index < copied or (index and (source[index - 1].isalnum() or source[index - 1] in "._")):
+                continue
+            for root, names in self.dashed.items():
+                if source.startswith(f"{root}.", index) and (name := _longest(source, index + len(root) + 1, names)):
+                    out += f"{source[copied:index]}{root}['{name}']"
+                    copied = index + len(root) + 1 + len(name)
+                    break
+        return out + source[copied:]
+
+
+def _members(inner: Any) -> Any:
+    return inner if isinstance(inner, (frozenset, set, tuple, list, dict)) else ()
+
+
+def _longest(source: str, start: int, names: set[str]) -> str:
+    """The longest of the names that stands at `start` as a whole word; '' for none."""
+    end = start
+    while end < len(source) and (source[end].isalnum() or source[end] in "_-."):
+        end += 1
+    while end > start:
+        if source[start:end] in names:
+            return source[start:end]
+        end -= 1
+        while end > start and source[end] != ".":
+            end -= 1
+    return ""
 
 
 def find(tree: Any, schema: Mapping[str, Any] | None = None) -> list[tuple[Path, str]]:
@@ -112,7 +158,7 @@ def unescape(tree: Any) -> Any:
     return tree
 
 
-def compile(text: str, names: Names, *, mode: str = "strict") -> Inline:
+def compile(text: str, names: Names | Known, *, mode: str = "strict") -> Inline:
     """A leaf: a typed value when it is one expression, else text.  SpecError with problems that have no place."""
     from appdelivery.language import leaves, nodes
 
@@ -129,7 +175,7 @@ def condition(text: str, names: Names, *, mode: str = "live") -> Inline:
     return bare(compat.to_expression(text, names), names, mode=mode)
 
 
-def bare(text: str, names: Names, *, mode: str = "live") -> Inline:
+def bare(text: str, names: Names | Known, *, mode: str = "live") -> Inline:
     """One expression without brackets around it."""
     from appdelivery.language import leaves, nodes
 
@@ -137,7 +183,7 @@ def bare(text: str, names: Names, *, mode: str = "live") -> Inline:
     return _compiled(text, names, mode, lambda spot: leaves.bare(scalar, spot))
 
 
-def _compiled(text: str, names: Names, mode: str, make: Callable[[Spot], tuple[Any, Shape]]) -> Inline:
+def _compiled(text: str, names: Names | Known, mode: str, make: Callable[[Spot], tuple[Any, Shape]]) -> Inline:
     import ast
     from builtins import compile as python
 
@@ -145,10 +191,10 @@ def _compiled(text: str, names: Names, mode: str, make: Callable[[Spot], tuple[A
 
     unit = frames.Unit()
     unit.problems.files.append((FILE, text.encode("utf-8", "replace")))
-    known = names if isinstance(names, frozenset) else dict(names)
-    scope = {n: (f"n_{n}", shapes.ANY if isinstance(known, frozenset) else _shape(known[n])) for n in known}
+    known = names if isinstance(names, Known) else Known(names)
+    scope = {name: (f"n_{name}", shape) for name, shape in known.shapes.items()}
     frame = frames.Frame(unit, scope, live=mode == "live")
-    frame.spell = _speller(known)
+    frame.spell = known.spelled
     body: list[Any] = []
     order = tuple(sorted(scope))
     arguments = ("b", *[scope[name][0] for name in order])  # never the name of a helper
@@ -175,37 +221,6 @@ def _shape(known: Any) -> Shape:
     if hasattr(known, "items"):
         return shapes.map_of({name: (_shape(inner),) for name, inner in known.items()}, ())
     return shapes.named(*known)
-
-
-def _speller(known: Any) -> Callable[[str], str]:
-    """`components.my-db.name` reads as components['my-db'].name: names of components and steps have dashes."""
-    dashed = [] if isinstance(known, frozenset) else list(_dashed(known))
-    if not dashed:
-        return str
-    dashed.sort(key=lambda pair: len(pair[0]), reverse=True)
-    return lambda source: _spelled(source, dashed) if "-" in source else source
-
-
-def _dashed(known: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found = []
-    for root, members in known.items():
-        names = members if isinstance(members, (frozenset, set, tuple, list, dict)) else ()
-        found += [(f"{root}.{name}", f"{root}['{name}']") for name in names if "-" in name]
-    return found
-
-
-def _spelled(source: str, dashed: list[tuple[str, str]]) -> str:
-    out, copied = "", 0
-    for index, _ in grammar.code(source):
-        if index < copied or (index and (source[index - 1].isalnum() or source[index - 1] in "._")):
-            continue
-        for written, meant in dashed:
-            after = source[index + len(written) : index + len(written) + 1]
-            if source.startswith(written, index) and not (after.isalnum() or after in ("_", "-")):
-                out += source[copied:index] + meant
-                copied = index + len(written)
-                break
-    return out + source[copied:]
 
 
 def _placeless(error: errors.AppError) -> errors.AppError:

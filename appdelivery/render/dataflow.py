@@ -13,7 +13,7 @@ from appdelivery.render import places, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from appdelivery.language.inline import Inline
@@ -51,10 +51,13 @@ def connect(works: Sequence[Work], facts: Facts) -> list[Work]:
     known = {of.component.name: of for of in works}
     writers = _writers(works, facts)
     problems: list[Problem] = []
+    scopes: dict[tuple[str, ...], _Scope] = {}  # by inputs: most components have none
     edges = False
     for of in works:
         if of.expressions or of.component.inputs:
-            _find(of, known, writers, facts=facts, problems=problems)
+            inputs = tuple([i.source for i in of.component.inputs])
+            scope = scopes.get(inputs) or scopes.setdefault(inputs, _Scope(known, inputs))
+            _find(of, scope, writers, facts=facts, problems=problems)
         edges = edges or bool(of.depends_on)
         for name in of.component.depends_on:
             if name not in known:
@@ -84,19 +87,28 @@ def _writers(works: Sequence[Work], facts: Facts) -> dict[str, tuple[Work, Outpu
     return found
 
 
+class _Scope:
+    """What expressions of a component can name; compiled for the compiler when the first one needs it."""
+
+    def __init__(self, components: Iterable[str], inputs: Sequence[str]) -> None:
+        self.names = {"components": dict.fromkeys(components, MEMBERS), "context": CONTEXT, "inputs": inputs}
+        self._known: Any = None
+
+    def compiled(self, text: str) -> Inline:
+        compiler = _compiler()
+        self._known = self._known or compiler.Known(self.names)
+        made: Inline = compiler.compile(text, self._known)
+        return made
+
+
 def _find(
-    of: Work, known: Mapping[str, Work], writers: Mapping[str, tuple[Work, Output]], *, facts: Facts, problems: list[Problem]
+    of: Work, scope: _Scope, writers: Mapping[str, tuple[Work, Output]], *, facts: Facts, problems: list[Problem]
 ) -> None:
-    names = {
-        "components": dict.fromkeys(known, MEMBERS),
-        "context": CONTEXT,
-        "inputs": [i.source for i in of.component.inputs],
-    }
     for part in of.parts:
         leaves: list[Leaf] = []
         for path, text, plain in _expressions(part):
             try:
-                leaves.append(_leaf(path, text, plain, names))
+                leaves.append(_leaf(path, text, plain, scope))
             except SpecError as error:
                 problems.extend([work.at(facts.app, p, (*part.path, *path)) for p in error.problems])
         part.leaves = tuple(leaves)
@@ -169,22 +181,33 @@ def _input_text(name: str) -> str:
     return "${{ inputs['" + name + "'] }}"
 
 
-def _leaf(path: Path, text: str, plain: Path, names: dict[str, Any]) -> Leaf:
+def _leaf(path: Path, text: str, plain: Path, scope: _Scope) -> Leaf:
+    names: dict[str, Any] = scope.names
     if len(plain) > 1 and plain[0] == "components" and plain[1] not in names["components"]:
         message = f"there is no component '{plain[1]}'{suggest.meant(str(plain[1]), names['components'])}"
         raise SpecError([Problem(message, code="expression.path", hint=suggest.listed(names["components"]))])
     known = len(plain) > 1 and plain[0] in names and plain[1] in names[str(plain[0])]
     if known and (plain[0] != "components" or len(plain) == 2 or plain[2] in MEMBERS):
         return Leaf(path, text, (plain,), None)
-    compiled = _compiler().compile(text, names)
+    compiled = scope.compiled(text)
     return Leaf(path, text, compiled.paths, compiled)
 
 
 def _plain(text: str) -> Path:
-    """The steps of a whole-leaf `${{ a.b.c }}`, which needs no compiler; () for anything else."""
+    """The steps of a whole-leaf `${{ a.b['c-d'].e }}`, which needs no compiler; () for anything else."""
     if not (text.startswith("${{") and text.endswith("}}")):
         return ()
     inner = text[3:-2].strip()
+    if "['" in inner:
+        root, _, rest = inner.partition("['")
+        name, _, rest = rest.partition("']")
+        before, after = _steps(root), _steps(rest.removeprefix(".")) if rest.startswith(".") else ()
+        simple = name and name.translate(JOINTS).isalnum() and name.isascii() and before and (after or not rest)
+        return (*before, name, *after) if simple else ()
+    return _steps(inner)
+
+
+def _steps(inner: str) -> Path:
     if not inner.isascii() or not inner.translate(JOINTS).isalnum():
         return ()
     steps = inner.split(".")
