@@ -75,7 +75,7 @@ def _file(path: str) -> dict[str, str]:
         return {}
     except OSError as error:
         raise errors.UsageError(f"read the configuration {path}: {error.strerror}") from error
-    from appdelivery.language import yaml_in
+    from appdelivery.language.text import yaml_in
 
     trees: list[Any] = yaml_in.load(data, path)
     given = trees[0] if trees and trees[0] is not None else {}

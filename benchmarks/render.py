@@ -253,7 +253,7 @@ def _seconds(call: Callable[[], object], times: int = 50) -> float:
 
 def _work() -> dict[str, Callable[[], object]]:
     from appdelivery.catalog.catalog import Catalog
-    from appdelivery.language import yaml_in, yaml_out
+    from appdelivery.language.text import yaml_in, yaml_out
     from appdelivery.model import canonical, reading
     from appdelivery.render.render import RenderContext, render
 

@@ -287,7 +287,7 @@ def test_every_policy_is_said_to_act_or_not() -> None:
 
 
 def test_every_filter_function_and_test_is_described() -> None:
-    from appdelivery.language import filters
+    from appdelivery.language.expressions import filters
 
     reference = docs_pages.read("docs/reference/language.md")
     wanted = {*filters.FILTERS, *filters.FUNCTIONS, *filters.TESTS} | set(filters.METHODS)
@@ -295,7 +295,8 @@ def test_every_filter_function_and_test_is_described() -> None:
 
 
 def test_every_limit_is_described_with_its_number() -> None:
-    from appdelivery.language import budget, limits
+    from appdelivery.language import budget
+    from appdelivery.language.text import limits
     from appdelivery.model import reading, reading_workflow
     from appdelivery.render import bounds
 

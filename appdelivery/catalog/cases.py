@@ -103,7 +103,7 @@ def _example(label: str, name: str, file: str, example: Any, render: Render) -> 
 
 def _schema_example(definition: Definition, label: str, name: str, value: Any, at: dict[str, Any]) -> CaseResult:
     """An example must satisfy the very schema it stands in."""
-    from appdelivery.language import explain
+    from appdelivery.language.schema import explain
     from appdelivery.model.problem import Problem
 
     found = explain.findings(at, value)
@@ -115,7 +115,7 @@ def _schema_example(definition: Definition, label: str, name: str, value: Any, a
 
 
 def _of_file(definition: Definition, label: str, file: str, *, pattern: str, update: bool) -> list[CaseResult]:
-    from appdelivery.language import yaml_in
+    from appdelivery.language.text import yaml_in
 
     try:
         cases = [case for tree in yaml_in.load(sources.read(file), file) for case in _list(tree, file)]
@@ -160,7 +160,7 @@ def _list(tree: Any, file: str) -> list[dict[str, Any]]:
             message = f"case '{case['name']}' expects nothing; give expect, errors, warnings, status or details"
             problems.append(Problem(message, code="test.case", file=file, path=(index,)))
     if problems:
-        from appdelivery.language import source
+        from appdelivery.language.text import source
 
         raise SpecError(source.locate(problems, {file: sources.read(file)}))
     return tree

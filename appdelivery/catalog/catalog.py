@@ -133,7 +133,7 @@ def _order(version: str) -> tuple[tuple[int, ...], bool, str]:
 
 def _aliased(kind: str, name: str, source: Source) -> str:
     """A definition that lists the name under metadata.aliases.  Reads files, so only after nothing else was found."""
-    from appdelivery.language import yaml_in
+    from appdelivery.language.text import yaml_in
 
     for other in source.names(kind):
         path = source.find(kind, other)
@@ -199,7 +199,7 @@ def is_semver(version: Any) -> bool:
 
 
 def _wrong(compiled: Compiled, path: tuple[str, ...], message: str) -> errors.SpecError:
-    from appdelivery.language import source
+    from appdelivery.language.text import source
 
     name, text = compiled.files[0]
     found = Problem(message, code="definition.section", path=path, file=name)

@@ -113,7 +113,7 @@ def difference(what: str, wanted: Any, made: Any, *, subset: bool) -> str:
 def lines(what: str, wanted: Any, made: Any) -> str:
     import difflib
 
-    from appdelivery.language import yaml_out
+    from appdelivery.language.text import yaml_out
 
     before, after = yaml_out.dump(wanted).splitlines(), yaml_out.dump(made).splitlines()
     return "\n".join(difflib.unified_diff(before, after, f"{what}, expected", f"{what}, made", lineterm="", n=2))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from appdelivery.catalog import layouts, lint_templates, sources
 from appdelivery.errors import SpecError
-from appdelivery.language import nodes, yaml_in
+from appdelivery.language.text import nodes, yaml_in
 from appdelivery.model.problem import Problem, dotted
 
 TYPE_CHECKING = False
@@ -101,7 +101,7 @@ def _warning(code: str, message: str, file: str, path: Path = (), **more: Any) -
 
 
 def _located(found: list[Problem], texts: dict[str, bytes] | None = None) -> list[Problem]:
-    from appdelivery.language import source
+    from appdelivery.language.text import source
 
     files = {p.file for p in found if p.file and not p.line}
     return source.locate(found, {name: sources.read(name) for name in files} | (texts or {}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from appdelivery.language import nodes
+from appdelivery.language.text import nodes
 from appdelivery.model import marks
 
 TYPE_CHECKING = False

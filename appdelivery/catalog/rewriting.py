@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appdelivery.language import nodes, yaml_in, yaml_out
+from appdelivery.language.text import nodes, yaml_in, yaml_out
 from appdelivery.model import secret
 
 TYPE_CHECKING = False

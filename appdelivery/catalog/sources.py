@@ -99,7 +99,7 @@ def _files(path: str, files: Iterable[str]) -> Source:
 
 def head(file: str) -> tuple[str, str]:
     """Kind and name that a file states; '' for what is missing.  SpecError when it is no YAML."""
-    from appdelivery.language import yaml_in
+    from appdelivery.language.text import yaml_in
 
     trees = yaml_in.load(read(file), file)
     tree = trees[0] if trees and isinstance(trees[0], dict) else {}

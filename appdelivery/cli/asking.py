@@ -40,7 +40,7 @@ def definitions(args: Namespace) -> tuple[str, ...]:
 
 
 def changes(args: Namespace) -> list[overrides.Change]:
-    from appdelivery.language import yaml_in
+    from appdelivery.language.text import yaml_in
 
     found = []
     for path in args.values:

@@ -58,7 +58,7 @@ def run(args: Namespace) -> int:
 
 
 def _example(args: Namespace, known: Catalog, name: str) -> int:
-    from appdelivery.language import yaml_out
+    from appdelivery.language.text import yaml_out
     from appdelivery.model import reading
     from appdelivery.render.render import render
 

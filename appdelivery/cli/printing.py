@@ -36,7 +36,7 @@ BY_WORD = {
 def answer(tree: Any, form: str) -> None:
     """A stable answer as JSON or YAML."""
     if form == "yaml":
-        from appdelivery.language import yaml_out
+        from appdelivery.language.text import yaml_out
 
         sys.stdout.write(yaml_out.dump(tree))
     else:

@@ -39,7 +39,7 @@ def run(args: Namespace) -> int:
     if args.output == "json":
         printing.answer({"items": shown}, "json")
     else:
-        from appdelivery.language import yaml_out
+        from appdelivery.language.text import yaml_out
 
         sys.stdout.write(yaml_out.dump_all(shown))
     return failures.DONE

@@ -38,7 +38,7 @@ def run(args: Namespace) -> int:
         if args.manifests:
             import sys
 
-            from appdelivery.language import yaml_out
+            from appdelivery.language.text import yaml_out
 
             sys.stdout.write(yaml_out.dump_all(content["manifests"]))
         else:

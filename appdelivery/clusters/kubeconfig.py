@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from appdelivery import errors
 from appdelivery.clusters.credentials import Credentials
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 from appdelivery.model.problem import Problem
 
 if TYPE_CHECKING:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from appdelivery.language.module import Compiled
 
 NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-GENERATORS = ("compiler", "sections", "template", "leaves", "expressions", "access", "shapes", "schema_source")
+GENERATORS = (
+    "compiling/compiler", "compiling/sections", "compiling/template", "compiling/shapes", "expressions/leaves",
+    "expressions/translate", "expressions/access", "schema/generate",
+)  # fmt: skip
 
 
 def load(path: str, *, folder: str, tag: str = "") -> Compiled | None:

@@ -6,7 +6,8 @@ Whoever evaluates them later compiles them again; what is wrong with them must b
 from __future__ import annotations
 
 from appdelivery import errors
-from appdelivery.language import grammar, inline
+from appdelivery.language import inline
+from appdelivery.language.expressions import grammar
 from appdelivery.model.record import changed
 
 TYPE_CHECKING = False

@@ -7,7 +7,9 @@ value that an expression gave.  Called by render, workflow and the module's chec
 from __future__ import annotations
 
 from appdelivery import errors
-from appdelivery.language import budget, filters, grammar, shapes
+from appdelivery.language import budget
+from appdelivery.language.compiling import shapes
+from appdelivery.language.expressions import filters, grammar
 from appdelivery.model import problem
 from appdelivery.model.record import changed
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from appdelivery.language.frames import Spot
-    from appdelivery.language.shapes import Shape
+    from appdelivery.language.compiling.frames import Spot
+    from appdelivery.language.compiling.shapes import Shape
     from appdelivery.model.problem import Path
 
     # Name to what is known of it: None, names of its members, or a mapping.
@@ -160,7 +162,8 @@ def unescape(tree: Any) -> Any:
 
 def compile(text: str, names: Names | Known, *, mode: str = "strict") -> Inline:
     """A leaf: a typed value when it is one expression, else text.  SpecError with problems that have no place."""
-    from appdelivery.language import leaves, nodes
+    from appdelivery.language.expressions import leaves
+    from appdelivery.language.text import nodes
 
     scalar = nodes.Scalar(text, text, False, "", 1, 1, 1, len(text) + 1)
     return _compiled(text, names, mode, lambda spot: leaves.leaf(scalar, spot))
@@ -168,16 +171,17 @@ def compile(text: str, names: Names | Known, *, mode: str = "strict") -> Inline:
 
 def condition(text: str, names: Names, *, mode: str = "live") -> Inline:
     """A condition or a `valueFrom`: `${{ }}`, or bare text in KubeVela's or our spelling."""
-    from appdelivery.language import compat
+    from appdelivery.language.kubevela import spelling
 
     if grammar.live(text):
         return compile(text, names, mode=mode)
-    return bare(compat.to_expression(text, names), names, mode=mode)
+    return bare(spelling.to_expression(text, names), names, mode=mode)
 
 
 def bare(text: str, names: Names | Known, *, mode: str = "live") -> Inline:
     """One expression without brackets around it."""
-    from appdelivery.language import leaves, nodes
+    from appdelivery.language.expressions import leaves
+    from appdelivery.language.text import nodes
 
     scalar = nodes.Scalar(text, text, False, "", 1, 1, 1, len(text) + 1)
     return _compiled(text, names, mode, lambda spot: leaves.bare(scalar, spot))
@@ -187,7 +191,7 @@ def _compiled(text: str, names: Names | Known, mode: str, make: Callable[[Spot],
     import ast
     from builtins import compile as python
 
-    from appdelivery.language import frames
+    from appdelivery.language.compiling import frames
 
     unit = frames.Unit()
     unit.problems.files.append((FILE, text.encode("utf-8", "replace")))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from appdelivery import errors
-from appdelivery.language import nodes
+from appdelivery.language.compiling.writer import FILE_BITS
 from appdelivery.language.problems import WORDS, RenderError
 from appdelivery.language.runtime import missing
-from appdelivery.language.writer import FILE_BITS
+from appdelivery.language.text import nodes
 from appdelivery.model.problem import Problem
 
 TYPE_CHECKING = False

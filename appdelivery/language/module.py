@@ -9,7 +9,8 @@ definition loads without it.
 from __future__ import annotations
 
 from appdelivery import errors
-from appdelivery.language import budget, filters, runtime, schema
+from appdelivery.language import budget, runtime, schema
+from appdelivery.language.expressions import filters
 from appdelivery.model import definition, problem
 from appdelivery.model.record import record
 
@@ -86,7 +87,7 @@ def compile(
     actions: frozenset[str] | None = None,
 ) -> Compiled:
     """Compiles a definition file; SpecError with every located problem.  actions: what `use` may name, None = any."""
-    from appdelivery.language import compiler
+    from appdelivery.language.compiling import compiler
 
     return compiler.compiled(data, file, shared=shared, layouts=layouts, actions=actions)
 
@@ -117,7 +118,7 @@ class Module:
         return check(properties)
 
     def explain(self, properties: Any) -> list[Problem]:
-        from appdelivery.language import explain
+        from appdelivery.language.schema import explain
 
         return [
             problem.Problem(f.message, code=f.code, path=f.path, hint=f.hint, at_key=f.at_key)

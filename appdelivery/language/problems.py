@@ -56,7 +56,7 @@ class Collector:
         self.found: list[Problem] = []
 
     def add(self, wrong: Wrong, span: Span) -> None:
-        from appdelivery.language import nodes
+        from appdelivery.language.text import nodes
 
         name, data = self.files[span.file]
         rows = nodes.rows(data, (span.line - 1, span.line))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 
-from appdelivery.language import budget, operators
+from appdelivery.language import budget
+from appdelivery.language.expressions import operators
 from appdelivery.language.problems import RenderError, word
 from appdelivery.model.secret import Secret
 

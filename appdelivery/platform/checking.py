@@ -36,7 +36,7 @@ def validate(request: documents.Request, definitions: Sequence[str], context: Re
 def lint(paths: Sequence[str], definitions: Sequence[str]) -> list[Problem]:
     """Findings for definition files and Applications of the given paths (default: the shipped definitions)."""
     from appdelivery.catalog import lint as rules
-    from appdelivery.language import source, yaml_in
+    from appdelivery.language.text import source, yaml_in
 
     known = rendering.open_catalog(definitions)
     if not paths:

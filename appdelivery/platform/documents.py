@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from appdelivery import errors
-from appdelivery.language import source, yaml_in
+from appdelivery.language.text import source, yaml_in
 from appdelivery.model import reading, redact
 from appdelivery.model.problem import Problem
 from appdelivery.model.record import record

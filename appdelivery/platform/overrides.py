@@ -8,7 +8,7 @@ where the schema leaves it open, the type that YAML gives it.  A path that the s
 from __future__ import annotations
 
 from appdelivery import errors
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 from appdelivery.model import suggest
 from appdelivery.model.record import record
 

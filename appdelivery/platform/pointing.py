@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appdelivery.language import source
+from appdelivery.language.text import source
 from appdelivery.model import fieldpath
 from appdelivery.model.problem import Problem
 

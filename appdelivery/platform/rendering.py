@@ -61,7 +61,7 @@ def cluster_version(text: str) -> rendering.ClusterVersion:
 
 
 def located(work: Work, problems: Sequence[Problem]) -> list[Problem]:
-    from appdelivery.language import source
+    from appdelivery.language.text import source
 
     return source.locate(problems, work.loaded.texts)
 

@@ -11,7 +11,7 @@ import pytest
 import support
 
 from appdelivery.catalog import catalog
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 from appdelivery.model import reading, secret
 from appdelivery.render import facts, render
 

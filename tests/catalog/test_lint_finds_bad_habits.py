@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appdelivery.catalog import catalog, lint
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 
 GOOD = """apiVersion: appdelivery.dev/v1
 kind: ComponentDefinition

@@ -10,7 +10,7 @@ import support
 
 from appdelivery.catalog import cases, catalog, layouts, lint, shipped
 from appdelivery.catalog import jsonschema as schemas
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 from appdelivery.model import reading
 from appdelivery.render import render
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appdelivery import errors
-from appdelivery.language import compat, inline
+from appdelivery.language import inline
+from appdelivery.language.kubevela import spelling
 
 NAMES = frozenset({"my-step", "my-step-2", "check"})
 SCOPE = {
@@ -32,7 +33,7 @@ SCOPE = {
 
 
 def value(text, **options):
-    expression = compat.to_expression(text, NAMES, **options)
+    expression = spelling.to_expression(text, NAMES, **options)
     return inline.bare(expression, frozenset(SCOPE)).value(SCOPE)
 
 
@@ -122,20 +123,20 @@ def test_a_bare_text_means_what_it_means_in_cue(text, expected):
 
 def test_always_is_a_condition():
     assert value("always", condition=True) is True
-    with pytest.raises(compat.NotSupported, match="'always' is a condition, not a value"):
-        compat.to_expression("always", NAMES)
+    with pytest.raises(spelling.NotSupported, match="'always' is a condition, not a value"):
+        spelling.to_expression("always", NAMES)
 
 
 def test_unmarshal_becomes_the_filter_of_that_meaning():
-    assert compat.to_expression("json.Unmarshal(output.data.json).a.b", NAMES) == "(output.data.json | fromjson).a.b"
+    assert spelling.to_expression("json.Unmarshal(output.data.json).a.b", NAMES) == "(output.data.json | fromjson).a.b"
 
 
 def test_known_names_may_be_given_by_the_name_they_belong_to():
     assert (
-        compat.to_expression("status.my-step.failed", {"status": frozenset({"my-step"}), "output": None})
+        spelling.to_expression("status.my-step.failed", {"status": frozenset({"my-step"}), "output": None})
         == 'status["my-step"].failed'
     )
-    assert compat.to_expression("status.my-step", frozenset()) == "(status.my - step)"
+    assert spelling.to_expression("status.my-step", frozenset()) == "(status.my - step)"
 
 
 @pytest.mark.parametrize(
@@ -187,8 +188,8 @@ def test_known_names_may_be_given_by_the_name_they_belong_to():
     ],
 )
 def test_everything_else_is_refused_with_its_place_and_our_spelling(text, message, offset, hint):
-    with pytest.raises(compat.NotSupported) as caught:
-        compat.to_expression(text, NAMES)
+    with pytest.raises(spelling.NotSupported) as caught:
+        spelling.to_expression(text, NAMES)
     assert message in str(caught.value)
     assert f"(at character {offset + 1})" in str(caught.value)
     assert caught.value.offset == offset
@@ -211,16 +212,16 @@ def test_a_refusal_is_an_error_of_the_document():
     "text", ["(" * 60 + "a" + ")" * 60, "!" * 60 + "a", "[" * 60, "a" * 5000, '"\\(' * 40, '"\\(' * 900 + "a" + ')"' * 900]
 )
 def test_hostile_texts_are_refused(text):
-    with pytest.raises(compat.NotSupported):
-        compat.to_expression(text, NAMES)
+    with pytest.raises(spelling.NotSupported):
+        spelling.to_expression(text, NAMES)
 
 
 @given(st.text(alphabet="ab.[]()\"'\\!&|=<>+-*/ #_{}0123for in if:,\n", max_size=40))
 def test_any_text_is_translated_or_refused(text):
     def translated():
         try:
-            return compat.to_expression(text, NAMES)
-        except compat.NotSupported as refused:
+            return spelling.to_expression(text, NAMES)
+        except spelling.NotSupported as refused:
             return refused.offset
 
     found = translated()

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from appdelivery.language import yaml_in, yaml_out
+from appdelivery.language.text import yaml_in, yaml_out
 from appdelivery.model.secret import Secret, SecretRef
 
 # Words, signs and line forms that some reader takes for something else.

@@ -12,7 +12,9 @@ import pytest
 from compiling import LAYOUTS, SCHEMA, bound, compiled, definition
 
 from appdelivery import errors
-from appdelivery.language import compiler, filters, module
+from appdelivery.language import module
+from appdelivery.language.compiling import compiler
+from appdelivery.language.expressions import filters
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ALLOWED = (

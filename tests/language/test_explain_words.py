@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from appdelivery.language import explain, schema
+from appdelivery.language import schema
+from appdelivery.language.schema import explain
 
 
 def explained(parameters, value, **types):

@@ -7,7 +7,8 @@ from compiling import refused, said, value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appdelivery.language import budget, filters
+from appdelivery.language import budget
+from appdelivery.language.expressions import filters
 from appdelivery.language.problems import RenderError
 from appdelivery.model.secret import Secret
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appdelivery import errors
-from appdelivery.language import filters, grammar
+from appdelivery.language.expressions import filters, grammar
 from appdelivery.language.problems import Wrong
 from appdelivery.model.secret import Secret
 

@@ -18,7 +18,9 @@ import hostile
 from compiling import CONTEXT, compiled
 from appdelivery import errors
 from appdelivery.language import module
-from appdelivery.language import compiler, explain, yaml_out
+from appdelivery.language.compiling import compiler
+from appdelivery.language.schema import explain
+from appdelivery.language.text import yaml_out
 import jinja2, difflib, json, hashlib, base64, decimal
 compiled("patch: {{v: '${{{{ [1] | length }}}}'}}")
 

@@ -11,7 +11,7 @@ import pytest
 import support
 
 from appdelivery import errors
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 from appdelivery.model.record import changed
 
 FILES = ("app.yaml", "app.json")
@@ -146,7 +146,7 @@ CHILD = """
 import resource, sys, time
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 from appdelivery import errors
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 bomb = ({bomb}).encode()
 started = time.process_time()
 try:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from appdelivery import errors
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 
 BRACES = "did you mean '${{', or quotes around it?"
 QUOTES = "an expression inside [ ] or { }, or one that holds ': ' or ' #', needs quotes: \"${{ ... }}\""
@@ -129,7 +129,7 @@ def test_the_pure_parser_reads_the_same_and_warns():
     """Without libyaml everything works, only slowly."""
     program = (
         "import sys, warnings; sys.modules['yaml._yaml'] = sys.modules['yaml.cyaml'] = None\n"
-        "from appdelivery import errors\nfrom appdelivery.language import yaml_in\n"
+        "from appdelivery import errors\nfrom appdelivery.language.text import yaml_in\n"
         "with warnings.catch_warnings(record=True) as seen:\n"
         "    warnings.simplefilter('always')\n"
         "    got = yaml_in.load(b'a: [1, 0x10, yes, \"1\"]\\nb: &x {c: ~}\\nd: *x\\ne: ! 12\\n', 'f')\n"

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from appdelivery import errors
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 
 
 def value(text: str):

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from appdelivery.language import yaml_in, yaml_out
+from appdelivery.language.text import yaml_in, yaml_out
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=14) | st.text("ab \n'\"\\\t:#${}é", max_size=24)
 VALUES = st.recursive(

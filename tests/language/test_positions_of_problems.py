@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appdelivery.language import source, yaml_out
+from appdelivery.language.text import source, yaml_out
 from appdelivery.model.problem import Problem
 
 APP = b"""\

@@ -7,7 +7,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from jsonschema import _utils
 
-from appdelivery.language import explain, schema
+from appdelivery.language import schema
+from appdelivery.language.schema import explain
 
 NAMES = ("a", "b", "c")
 TEXTS = st.sampled_from(["", "a", "b", "ab", "abc", "12", "x\ny", "é"])

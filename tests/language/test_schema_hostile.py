@@ -11,7 +11,8 @@ import tracemalloc
 
 import pytest
 
-from appdelivery.language import explain, schema, schema_source
+from appdelivery.language import schema
+from appdelivery.language.schema import explain, generate
 
 REF = {"$ref": "#/types/T"}
 
@@ -154,7 +155,7 @@ def test_generated_code_is_calls_of_the_allow_list_comparisons_and_literals():
 
 def test_the_generator_refuses_what_was_not_closed():
     with pytest.raises(ValueError, match="not a closed schema"):
-        schema_source.source({"$ref": "#/types/A"})
+        generate.source({"$ref": "#/types/A"})
 
 
 def test_the_meta_schema_is_asked_without_pythons_regular_expressions(monkeypatch):

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appdelivery import errors
-from appdelivery.language import explain, schema, secrets
+from appdelivery.language import schema, secrets
+from appdelivery.language.schema import explain
 from appdelivery.model.secret import Secret, SecretRef
 
 EXPRESSION = "${{ components.db.output.spec.port }}"

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appdelivery import errors
-from appdelivery.language import budget, module, yaml_in
+from appdelivery.language import budget, module
+from appdelivery.language.text import yaml_in
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OPEN = "parameters: {properties: {n: {type: integer}, xs: {type: array, items: {}}, any: {}}}\n"

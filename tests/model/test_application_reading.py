@@ -7,7 +7,7 @@ import time
 import pytest
 
 from appdelivery import errors
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 from appdelivery.model import reading
 from appdelivery.model.application import Input, Output
 from appdelivery.model.refs import AppKey

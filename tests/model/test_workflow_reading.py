@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appdelivery import errors
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 from appdelivery.model import reading
 from appdelivery.model.application import Input, Output
 

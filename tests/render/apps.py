@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from appdelivery.catalog import catalog
-from appdelivery.language import source, yaml_in
+from appdelivery.language.text import source, yaml_in
 from appdelivery.model import reading
 from appdelivery.render import render
 

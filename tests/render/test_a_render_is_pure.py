@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appdelivery import errors
-from appdelivery.language import yaml_in, yaml_out
+from appdelivery.language.text import yaml_in, yaml_out
 from appdelivery.model import canonical, reading
 from appdelivery.render import render
 
@@ -63,7 +63,7 @@ def test_the_seed_renders_to_twenty_objects():
 def test_two_renders_are_byte_equal_in_other_processes_with_other_hash_seeds():
     program = (
         "import sys; sys.path.insert(0, 'tests/render'); import apps;"
-        "from appdelivery.model import reading; from appdelivery.language import yaml_in, yaml_out;"
+        "from appdelivery.model import reading; from appdelivery.language.text import yaml_in, yaml_out;"
         "from appdelivery.render import render;"
         "tree = yaml_in.load(open('examples/inference.yaml', 'rb').read(), 'x')[0];"
         "made = render.render(reading.application(tree, 'x', 0), apps.shipped().resolve);"

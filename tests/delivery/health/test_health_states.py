@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from appdelivery.delivery import health
-from appdelivery.language import yaml_in
+from appdelivery.language.text import yaml_in
 from appdelivery.model.live import STATES, Live
 from appdelivery.model.refs import ref_of
 

@@ -1,0 +1,1 @@
+"""From a definition file to one Python function per group of sections."""

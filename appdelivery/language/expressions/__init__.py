@@ -1,0 +1,1 @@
+"""Expressions: from text to Python, and the filters, functions and operators they may use."""

@@ -1,0 +1,1 @@
+"""KubeVela's bare expressions in our spelling."""
