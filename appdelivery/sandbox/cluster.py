@@ -1,0 +1,43 @@
+"""`Cluster`: one simulated cluster without a network; everything that serves or changes it is handed this one value."""
+
+from __future__ import annotations
+
+from appdelivery.sandbox import clock as clocks
+from appdelivery.sandbox import kinds as kinds_
+from appdelivery.sandbox import schemas, storage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from appdelivery.sandbox.kinds import Kind
+    from appdelivery.sandbox.storage import Collection, Item
+
+
+class Cluster:
+    """name: as its kubeconfig context is called."""
+
+    def __init__(self, name: str = "sandbox", *, clock: clocks.Clock | None = None, version: str = schemas.NEWEST) -> None:
+        document = schemas.recorded(version)
+        self.name = name
+        self.clock = clock or clocks.Clock()
+        self.version: dict[str, Any] = document["version"]
+        self.kinds = kinds_.of(document)
+        self.storage = storage.Storage()
+
+    @property
+    def schemas(self) -> schemas.Schemas:
+        return self.kinds.schemas
+
+    def kind(self, api_version: str, kind: str) -> Kind:
+        """A kind that is surely served: for controllers and tests."""
+        found = self.kinds.named(api_version, kind)
+        if found is None:
+            raise KeyError(f"{api_version} {kind} is not served")
+        return found
+
+    def collection(self, kind: Kind) -> Collection:
+        return self.storage.family(kind.family)
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Item | None:
+        return self.collection(kind).get((namespace if kind.namespaced else "", name))
