@@ -93,8 +93,12 @@ class Generator:
             limits = f"{rules.get('minimum')!r}, {rules.get('maximum')!r}"
             made = self.constant(f"numbers({limits}, whole_only={kind == 'integer'})")
             return Function(made, pure=kind == "number")
-        if kind == "array" and given == {"items"} and not (item := self.function(rules["items"])).pure:
-            return Function(self.constant(f"each({item.name})"), pure=False)
+        if kind == "array" and given == {"items"}:
+            item = self.function(rules["items"])
+            return Function(self.constant(f"each({item.name})"), pure=item.pure)
+        if rules.keys() == {"oneOf"}:
+            rows, pure = self.choices(rules["oneOf"])
+            return Function(self.constant(f"alternatives({rows})"), pure)
         if kind == "object" and given <= {"properties", "required", "additionalProperties"} and "properties" in given:
             return self.fields(rules)
         return None
@@ -202,9 +206,9 @@ class Generator:
         if "anyOf" in rules:
             pure &= self.join(lines, "first(({},), r)", [self.function(schema) for schema in rules["anyOf"]])
         if "oneOf" in rules:
-            choices = [self.function(schema) for schema in rules["oneOf"]]
-            rows = [f"({_only(schema)}, {made.name}), " for schema, made in zip(rules["oneOf"], choices, strict=True)]
-            pure &= self.join(lines, f"single({self.constant('(' + ''.join(rows) + ')')}, r)", choices)
+            rows, same = self.choices(rules["oneOf"])
+            lines.append(f"{'' if same else 'v = join(v, '}single({self.constant(f'({rows})')}, r){'' if same else ')'}")
+            pure &= same
         if "if" in rules and ("then" in rules or "else" in rules):
             lines.append(f"if holds({self.function(rules['if']).name}, r):")
             for branch in ("then", "else"):
@@ -214,6 +218,12 @@ class Generator:
         if "not" in rules:
             lines.append(f"if holds({self.function(rules['not']).name}, r):{RAISE}")
         return lines, pure
+
+    def choices(self, schemas: list[Any]) -> tuple[str, bool]:
+        """What `single` and `alternatives` choose from, and whether all of it is pure."""
+        made = [self.function(schema) for schema in schemas]
+        rows = [f"({_only(schema)}, {one.name}), " for schema, one in zip(schemas, made, strict=True)]
+        return "".join(rows), all(one.pure for one in made)
 
     def join(self, lines: list[str], call: str, functions: list[Function]) -> bool:
         made = call.format(", ".join(function.name for function in functions))

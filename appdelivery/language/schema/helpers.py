@@ -8,6 +8,8 @@ checked again when it is resolved.  A Secret passes where text passes, and nobod
 
 from __future__ import annotations
 
+import operator
+
 from appdelivery.language import secrets
 from appdelivery.model.secret import Secret
 
@@ -132,50 +134,83 @@ def numbers(least: float | None, most: float | None, *, whole_only: bool) -> Che
     return check
 
 
+PLAIN: dict[Check, type] = {string: str, integer: int, boolean: bool}  # checks that take every value of a type as it is
+
+
 def each(item: Check) -> Check:
+    """A list, every item checked.  A value that gains nothing is not copied."""
+    plain = frozenset((PLAIN[item],)) if item in PLAIN else frozenset()
+
     def check(value: Any) -> Any:
         if type(value) is not list:
             return other(value)
-        out = value
-        for index, one in enumerate(value):
-            new = item(one)
-            if new is not one:
+        if plain and plain.issuperset(map(type, value)):
+            return value
+        new = [*map(item, value)]
+        return value if all(map(operator.is_, new, value)) else new
+
+    return check
+
+
+PLANS = 100  # of one check
+
+
+def fields(named: dict[str, Check], rest: Check, required: tuple[str, ...], fills: tuple[tuple[str, Any], ...]) -> Check:
+    """An object: every name to its check, then the defaults of those that are absent.  A value that gains nothing is
+    not copied.
+
+    Objects of one schema have few forms.  What a form (the names and types of its entries) leaves to be looked at is
+    found out once and kept as a plan: entries whose values count, and defaults.
+    """
+    if not named and not fills:
+        return entries(rest, required)
+    plans: dict[tuple[Any, ...], tuple[list[tuple[str, Check]], dict[str, Any]]] = {}
+    known = plans.get
+
+    def plan(value: dict[str, Any]) -> tuple[list[tuple[str, Check]], dict[str, Any]]:
+        if any(name not in value for name in required):
+            raise Refusal
+        checks = [(name, named.get(name, rest)) for name in value]
+        if rest is refuse and not value.keys() <= named.keys():
+            raise Refusal
+        open_ended = [(name, check) for name, check in checks if type(value[name]) is not PLAIN.get(check)]
+        made = open_ended, {name: default for name, default in fills if name not in value}
+        if rest is refuse:  # else anybody can think of further forms
+            if len(plans) == PLANS:
+                plans.clear()
+            plans[*value, *map(type, value.values())] = made
+        return made
+
+    def check(value: Any) -> Any:
+        if type(value) is not dict:
+            return other(value)
+        checks, defaults = known((*value, *map(type, value.values()))) or plan(value)
+        out = value | defaults if defaults else value
+        for name, inner in checks:
+            item = value[name]
+            new = inner(item)
+            if new is not item:
                 if out is value:
                     out = value.copy()
-                out[index] = new
+                out[name] = new
         return out
 
     return check
 
 
-PLAIN: dict[Check, type] = {string: str, integer: int, boolean: bool}  # checks that take every value of a type as it is
-
-
-def fields(named: dict[str, Check], rest: Check, required: tuple[str, ...], fills: tuple[tuple[str, Any], ...]) -> Check:
-    """An object: every name to its check, then the defaults of those that are absent.  A value that gains nothing is
-    not copied."""
-    plain = {name: PLAIN.get(check) for name, check in named.items()}.get
-    find = named.get
-    others = PLAIN.get(rest)
+def entries(item: Check, required: tuple[str, ...]) -> Check:
+    """A map of any names."""
+    plain = frozenset((PLAIN[item],)) if item in PLAIN else frozenset()
 
     def check(value: Any) -> Any:
         if type(value) is not dict:
             return other(value)
-        for name in required:
-            if name not in value:
-                raise Refusal
-        out = value.copy() if fills else value
-        for name, item in value.items():
-            if type(item) is not plain(name, others):  # most values are plain texts
-                new = find(name, rest)(item)
-                if new is not item:
-                    if out is value:
-                        out = value.copy()
-                    out[name] = new
-        for name, default in fills:
-            if name not in value:
-                out[name] = default
-        return out
+        if required and any(name not in value for name in required):
+            raise Refusal
+        if plain and plain.issuperset(map(type, value.values())):
+            return value
+        new = [*map(item, value.values())]
+        return value if all(map(operator.is_, new, value.values())) else dict(zip(value, new, strict=True))
 
     return check
 
@@ -280,6 +315,23 @@ def single(choices: tuple[tuple[Any, frozenset[str], Check], ...], value: Any) -
     return found
 
 
+def alternatives(*choices: tuple[tuple[Any, frozenset[str], Check], ...]) -> Check:
+    """oneOf by itself; what only one alternative can be is not tried on the others."""
+    kinds = {kind for given, _, _ in choices for kind in given or ()}
+    fitting = {kind: tuple([one for one in choices if one[0] is None or kind in one[0]]) for kind in kinds}
+    others = tuple([one for one in choices if one[0] is None])
+
+    def check(value: Any) -> Any:
+        if late(value):
+            return value
+        possible = fitting.get(type(value), others)
+        if len(possible) == 1:
+            return possible[0][2](value)
+        return single(possible, value)
+
+    return check
+
+
 def join(value: Any, more: Any) -> Any:
     """One value filled by two schemas side by side: what either added or converted."""
     if value is more:
@@ -306,7 +358,7 @@ NAMESPACE: dict[str, Any] = {
         helper.__name__: helper
         for helper in (
             Refusal, Table, late, refuse, anything, other, text, string, boolean, number, integer, whole, hidden, texts,
-            numbers, each, fields, keys, among, unique, multiple, pattern, holds, first, names, single, join,
+            numbers, each, fields, keys, among, unique, multiple, pattern, holds, first, names, single, alternatives, join,
         )
     },
 }  # fmt: skip
