@@ -1,7 +1,7 @@
 """`Plan`: what is to go wrong with one request.  The fault rules make it, the application around the protocol carries it out.
 
 The parts are independent and may come together: a delay, then an end before anything happened, else the work, then
-an end after it took effect.  `of` of a rule set answers None for a request that nothing is to happen to.
+an end after it took effect.  `plan` of a rule set answers None for a request that nothing is to happen to.
 """
 
 from __future__ import annotations
@@ -39,6 +39,15 @@ if TYPE_CHECKING:
         """What the application asks, once for every request, before it does anything."""
 
         def plan(self, request: Asked) -> Plan | None: ...
+
+
+ABORT = "appdelivery.abort"
+"""scope["extensions"][ABORT]() ends the connection at once, without an answer or in the middle of it; what the response has
+sent before still goes out.  The listener offers it; callers in process may, and see `Aborted` raised otherwise."""
+
+
+class Aborted(Exception):
+    """A connection that ended by a fault, where nobody offered to end it."""
 
 
 @dataclass(frozen=True, slots=True)
