@@ -31,7 +31,7 @@ OTHERS = bytes([byte for byte in range(256) if byte not in CONTAINERS + SHARED])
 UNKNOWN = float("inf"), float("inf")
 LEAST = 16  # nodes that parameters are taken to have at least: so many are in the small parts of context
 LANGUAGE = 1  # raised when any rendering may change: enters revision keys
-CODE = 7  # raised when generated code may change: enters cache keys
+CODE = 8  # raised when generated code may change: enters cache keys
 RENDER = ("outputs", "patch", "patches", "patchOutputs", "selector")  # sections of one function, in the order of Made
 
 

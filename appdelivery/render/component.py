@@ -63,12 +63,8 @@ def make(of: Work, facts: Facts) -> None:
         made = part.made(of.context)
         if not made.outputs:
             _empty(name)
-        base = labels.of_component(facts, name)
-        added: dict[str, str] | None = labels.of_workload(base, part.definition.name)
-        for output, body in made.outputs.items():
-            own = added or labels.of_output(base, "", output)
-            of.objects.append(labels.stamped(body, own, facts, name=name, output=output))
-            added = None
+        of.labels = labels.of_component(facts, name)
+        labels.stamp(of, made.outputs, facts)
     except SpecError as error:
         raise named(of, part, error, facts) from error
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from appdelivery.render.work import Part, Work
 
     Found = tuple[Path, str, Path]  # place, text, steps where it is a plain path
+    Writers = dict[str, tuple[Work, Output]]  # name of an output to the component that gives it
 
 CONTEXT = ("appName", "namespace", "appLabels", "appAnnotations", "cluster")  # what properties may read of it
 MEMBERS = ("name", "output", "outputs")  # of a component, in expressions
@@ -46,8 +47,9 @@ class Leaf:
 # --- finding ---
 
 
-def connect(works: Sequence[Work], facts: Facts) -> list[Work]:
-    """Fills part.leaves and of.depends_on; gives the works in an order in which values are there before their readers."""
+def connect(works: Sequence[Work], facts: Facts) -> tuple[list[Work], Writers]:
+    """Fills part.leaves and of.depends_on; gives the works in an order in which values are there before their readers,
+    and who gives which output."""
     known = {of.component.name: of for of in works}
     writers = _writers(works, facts)
     problems: list[Problem] = []
@@ -67,10 +69,10 @@ def connect(works: Sequence[Work], facts: Facts) -> list[Work]:
                 path = (*of.component.path, "dependsOn", of.component.depends_on.index(name))
                 problems.append(work.at(facts.app, Problem(message, code="app.depends-on", path=path)))
     work.stop(problems)
-    return _ordered(works, known, facts) if edges else list(works)
+    return (_ordered(works, known, facts) if edges else list(works)), writers
 
 
-def _writers(works: Sequence[Work], facts: Facts) -> dict[str, tuple[Work, Output]]:
+def _writers(works: Sequence[Work], facts: Facts) -> Writers:
     """Output name to the component that gives it; one name given twice is refused."""
     found: dict[str, tuple[Work, Output]] = {}
     problems: list[Problem] = []
@@ -101,9 +103,7 @@ class _Scope:
         return made
 
 
-def _find(
-    of: Work, scope: _Scope, writers: Mapping[str, tuple[Work, Output]], *, facts: Facts, problems: list[Problem]
-) -> None:
+def _find(of: Work, scope: _Scope, writers: Writers, *, facts: Facts, problems: list[Problem]) -> None:
     for part in of.parts:
         leaves: list[Leaf] = []
         for path, text, plain in _expressions(part):

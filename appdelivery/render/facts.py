@@ -67,13 +67,14 @@ class Facts:
     base: dict[str, Any]  # names under `context` that are the same for every component
     labels: dict[str, str]  # copied from the Application to every object
     annotations: dict[str, str]
+    contract: dict[str, str]  # labels of every object; the component's name is filled in for each
 
 
 def of(app: Application, context: RenderContext) -> Facts:
     namespace = context.namespace or app.key.namespace
     version = context.cluster_version
     published = app.annotations.get(PUBLISH_VERSION) or app.annotations.get(DEPLOY_VERSION)
-    base = {
+    base: dict[str, Any] = {
         "appName": app.key.name,
         "namespace": namespace,
         "appRevision": f"{app.key.name}-v{context.revision}",
@@ -89,14 +90,16 @@ def of(app: Application, context: RenderContext) -> Facts:
         },
         "placement": None,
     }  # fmt: skip
-    return Facts(
-        app,
-        context,
-        namespace,
-        base,
-        _copied(app.labels, app.annotations.get(FILTER_LABELS, "")),
-        _copied(app.annotations, app.annotations.get(FILTER_ANNOTATIONS, "")),
-    )
+    labels = _copied(app.labels, app.annotations.get(FILTER_LABELS, ""))
+    annotations = _copied(app.annotations, app.annotations.get(FILTER_ANNOTATIONS, ""))
+    contract = {
+        **labels,
+        marks.NAME: app.key.name,
+        marks.NAMESPACE: app.key.namespace,
+        marks.COMPONENT: "",
+        marks.APP_REVISION: label_value(base["appRevision"]),
+    }
+    return Facts(app, context, namespace, base, labels, annotations, contract)
 
 
 def _copied(given: dict[str, str], filtered: str) -> dict[str, str]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def objects(of: Work, facts: Facts) -> None:
     """Replaces of.objects; SpecError naming both origins and the path where two disagree."""
-    if len({(made.body["kind"], made.body["metadata"]["name"]) for made in of.objects}) == len(of.objects):
+    if len(of.objects) == 1 or len({(made.body["kind"], made.body["metadata"]["name"]) for made in of.objects}) == len(
+        of.objects
+    ):
         return
     first: dict[tuple[str, str, str | None, str], Object] = {}
     for made in of.objects:

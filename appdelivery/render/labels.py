@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from appdelivery.render.facts import Facts
+    from appdelivery.render.work import Work
 
 WORKLOAD_TYPE, TRAIT_TYPE, TRAIT_RESOURCE = "workload.oam.dev/type", "trait.oam.dev/type", "trait.oam.dev/resource"
 AUXILIARY = "AuxiliaryWorkload"
@@ -25,67 +26,47 @@ DEFAULT = "DefaultDispatch"  # the stage of everything that does not say otherwi
 
 def of_component(facts: Facts, component: str) -> dict[str, str]:
     """The labels that every object of a component carries."""
-    return {
-        **facts.labels,
-        marks.NAME: facts.app.key.name,
-        marks.NAMESPACE: facts.app.key.namespace,
-        marks.COMPONENT: component,
-        marks.APP_REVISION: facts_.label_value(facts.base["appRevision"]),
-    }
+    return {**facts.contract, marks.COMPONENT: component}
 
 
-def of_workload(base: dict[str, str], type: str) -> dict[str, str]:
-    return {**base, marks.RESOURCE_TYPE: "WORKLOAD", WORKLOAD_TYPE: type}
-
-
-def of_output(base: dict[str, str], trait: str, output: str) -> dict[str, str]:
-    """trait is '' for the component's own outputs."""
-    return {
-        **base,
-        marks.RESOURCE_TYPE: "TRAIT",
-        TRAIT_TYPE: trait or AUXILIARY,
-        TRAIT_RESOURCE: output if len(output) <= 63 else facts_.label_value(output),
-    }
-
-
-def stamped(
-    body: dict[str, Any],
-    labels: dict[str, str],
-    facts: Facts,
-    *,
-    name: str,
-    output: str,
-    trait: str = "",
-    stage: str = DEFAULT,
-) -> Object:
-    """The object with metadata completed; everything else is shared with what the definition made, which says apiVersion
-    and kind (language.runtime.things).
+def stamp(of: Work, outputs: dict[str, Any], facts: Facts, *, trait: str = "", stage: str = DEFAULT) -> None:
+    """Adds what a definition made to of.objects, with metadata completed; everything else is shared with the outputs,
+    which say apiVersion and kind (language.runtime.things).  The first output of the component itself is its workload.
 
     Keys as written, then added ones; but metadata that was not written at all follows the kind, where people look for it.
     """
-    namespaced = body["kind"] not in scope.KINDS or not scope.is_cluster_scoped(body)
-    given = body.get("metadata")
-    full: dict[str, Any] = {"name": name, "namespace": facts.namespace} if namespaced else {"name": name}
-    if given is None:
-        full["labels"] = labels
-        if facts.annotations:
-            full["annotations"] = facts.annotations
-        whole = {"apiVersion": None, "kind": None, "metadata": full, **body}
+    name, namespace, annotations = of.component.name, facts.namespace, facts.annotations
+    base, kind_of_trait = of.labels, trait or AUXILIARY
+    for output, body in outputs.items():
+        if trait or of.objects:
+            shown = output if len(output) <= 63 else facts_.label_value(output)
+            labels = {**base, marks.RESOURCE_TYPE: "TRAIT", TRAIT_TYPE: kind_of_trait, TRAIT_RESOURCE: shown}
+        else:
+            labels = {**base, marks.RESOURCE_TYPE: "WORKLOAD", WORKLOAD_TYPE: of.parts[0].definition.name}
+        namespaced = body["kind"] not in scope.KINDS or not scope.is_cluster_scoped(body)
+        full: dict[str, Any] = {"name": name, "namespace": namespace} if namespaced else {"name": name}
+        given = body.get("metadata")
+        if given is None:
+            whole = {"apiVersion": None, "kind": None, "metadata": full, **body}
+        else:
+            _write_over(full, given, output, namespaced=namespaced)
+            whole = body.copy()
         whole["metadata"] = full  # also where the definition wrote a null
-        return Object(whole, output, trait, stage, namespaced)
+        full["labels"] = _joined(written, labels, output) if (written := full.get("labels")) else labels
+        if annotations or "annotations" in full:
+            _annotate(full, facts)
+        of.objects.append(Object(whole, output, trait, stage, namespaced))
+
+
+def _write_over(full: dict[str, Any], given: Any, output: str, *, namespaced: bool) -> None:
+    """Metadata as the definition wrote it."""
     if type(given) is not dict:
         raise _refused(f"output '{output}': metadata is not a map")
     full |= given
     if type(full["name"]) is not str or not full["name"]:
         raise _refused(f"output '{output}': metadata.name is not a text")
-    full["labels"] = _joined(written, labels, output) if (written := given.get("labels")) else labels
-    if facts.annotations or "annotations" in full:
-        _annotate(full, facts)
     if not namespaced:
         full.pop("namespace", None)
-    whole = body.copy()
-    whole["metadata"] = full
-    return Object(whole, output, trait, stage, namespaced)
 
 
 def _annotate(full: dict[str, Any], facts: Facts) -> None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from appdelivery.model.application import Application
+    from appdelivery.render.dataflow import Writers
     from appdelivery.render.facts import Facts
-    from appdelivery.render.work import Object, Resolve, Work
+    from appdelivery.render.work import Resolve, Work
 
 ClusterVersion = facts.ClusterVersion
 RenderContext = facts.RenderContext
@@ -33,10 +34,10 @@ def render(app: Application, definitions: Resolve, context: RenderContext = DEFA
     if context.identify:
         for of in works:
             hashing.write(of, known)
-    ordered = dataflow.connect(works, known)
+    ordered, writers = dataflow.connect(works, known)
     _check(works, known)
     by_name = {of.component.name: of for of in works}
-    _each(ordered, lambda of: _make(of, by_name, known))
+    _each(ordered, lambda of: _make(of, by_name, writers, known))
     config.stamp(works, known)
     return _rendered(works, known)
 
@@ -62,9 +63,9 @@ def _ready(of: Work, digest: str, known: Facts) -> None:
         work.stop(component.checks(of, of.parts[0], of.context, known))
 
 
-def _make(of: Work, works: dict[str, Work], known: Facts) -> None:
+def _make(of: Work, works: dict[str, Work], writers: Writers, known: Facts) -> None:
     if of.late:
-        values.settle(of, works, known)
+        values.settle(of, works, writers, known)
         _ready(of, hashing.resolved(of, known), known)
     try:
         component.make(of, known)
@@ -126,7 +127,7 @@ def _component(of: Work) -> RenderedComponent:
     return RenderedComponent(
         of.component.name,
         of.component.type,
-        tuple([_manifest(of, made) for made in of.objects]),
+        _manifests(of),
         of.depends_on,
         of.revision,
         of.digest,
@@ -138,9 +139,13 @@ def _component(of: Work) -> RenderedComponent:
     )
 
 
-def _manifest(of: Work, made: Object) -> Manifest:
-    body = made.body
-    metadata = body["metadata"]
-    group, _, version = body["apiVersion"].rpartition("/")
-    ref = Ref(group, version, body["kind"], metadata["namespace"] if made.namespaced else "", metadata["name"])
-    return Manifest(ref, body, Origin(of.component.name, made.trait, made.output), made.stage, made is of.objects[0])
+def _manifests(of: Work) -> tuple[Manifest, ...]:
+    name = of.component.name
+    found: list[Manifest] = []
+    for made in of.objects:
+        body = made.body
+        metadata = body["metadata"]
+        group, _, version = body["apiVersion"].rpartition("/")
+        ref = Ref(group, version, body["kind"], metadata["namespace"] if made.namespaced else "", metadata["name"])
+        found.append(Manifest(ref, body, Origin(name, made.trait, made.output), made.stage, not found))
+    return tuple(found)

@@ -28,7 +28,6 @@ def run(of: Work, facts: Facts) -> None:
     several = len(of.parts) > 2
     writes: dict[int, Writes] = {}  # by object: who wrote what
     held: dict[str, list[tuple[str, Any]]] = {}  # contested fields that traits wanted to write
-    base = labels.of_component(facts, of.component.name)
     for part in of.parts[1:]:
         try:
             target = _target(of, part)
@@ -43,11 +42,7 @@ def run(of: Work, facts: Facts) -> None:
             if of.contested:
                 made = _hold_back(of, part, made, held)
             _patch(of, target, made, _author(of, part), writes=writes if several else None)
-            trait = part.definition.name
-            for output, body in made.outputs.items():
-                added = labels.of_output(base, trait, output)
-                name, stage = of.component.name, part.definition.stage
-                of.objects.append(labels.stamped(body, added, facts, name=name, output=output, trait=trait, stage=stage))
+            labels.stamp(of, made.outputs, facts, trait=part.definition.name, stage=part.definition.stage)
         except SpecError as error:
             raise component.named(of, part, error, facts) from error
     if held:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from appdelivery.model.application import Output
     from appdelivery.model.problem import Path
+    from appdelivery.render.dataflow import Writers
     from appdelivery.render.facts import Facts
     from appdelivery.render.work import Work
 
 
-def settle(of: Work, works: Mapping[str, Work], facts: Facts) -> None:
+def settle(of: Work, works: Mapping[str, Work], writers: Writers, facts: Facts) -> None:
     """Replaces the leaves of a component's parts by their values; what is not known yet stays as written and is noted."""
-    writers = {output.name: (w, output) for w in works.values() for output in w.component.outputs}
     problems: list[Problem] = []
     for part in of.parts:
         changes: list[tuple[Path, Any]] = []
@@ -51,9 +51,7 @@ def settle(of: Work, works: Mapping[str, Work], facts: Facts) -> None:
     work.stop(problems)
 
 
-def _unknown(
-    of: Work, leaf: dataflow.Leaf, works: Mapping[str, Work], *, writers: Mapping[str, tuple[Work, Output]], facts: Facts
-) -> list[Reference]:
+def _unknown(of: Work, leaf: dataflow.Leaf, works: Mapping[str, Work], *, writers: Writers, facts: Facts) -> list[Reference]:
     """What the leaf reads from live objects that have not been read yet."""
     live = facts.context.live or {}
     found = []
@@ -109,9 +107,7 @@ def _no_output(target: Work, output: str) -> SpecError:
     return SpecError([Problem(message, code="expression.path", hint=suggest.listed(known))])
 
 
-def _value(
-    leaf: dataflow.Leaf, works: Mapping[str, Work], *, writers: Mapping[str, tuple[Work, Output]], facts: Facts
-) -> Any:
+def _value(leaf: dataflow.Leaf, works: Mapping[str, Work], *, writers: Writers, facts: Facts) -> Any:
     if leaf.compiled is None:
         value = _walked(leaf.paths[0], works, writers=writers, facts=facts)
     else:
@@ -125,7 +121,7 @@ def _value(
     return Secret(value) if type(value) is str and _secret(leaf, works) else value
 
 
-def _walked(path: Path, works: Mapping[str, Work], *, writers: Mapping[str, tuple[Work, Output]], facts: Facts) -> Any:
+def _walked(path: Path, works: Mapping[str, Work], *, writers: Writers, facts: Facts) -> Any:
     if path[0] == "inputs":
         value, at = written(*writers[str(path[1])], facts), 2
     elif path[0] == "context":

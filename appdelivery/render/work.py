@@ -83,6 +83,7 @@ class Work:
     digest = ""  # the same after values of other components were put in
     revision = ""
     context: dict[str, Any]
+    labels: dict[str, str]  # of all its objects
     expressions = False  # whether `${` stands anywhere in its properties
     late = False  # whether some of its properties take their value from elsewhere
 

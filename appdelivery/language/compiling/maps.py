@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from appdelivery.language.text.nodes import Mapping, Scalar
 
 COST = 4  # a map in memory, in units of work
+SMALL = 16  # entries that can be spread without being charged for (runtime.spread)
 
 
 def written(node: Mapping, pairs: list[Pair], spot: Spot) -> Value:
@@ -29,6 +30,10 @@ def written(node: Mapping, pairs: list[Pair], spot: Spot) -> Value:
     if pairs and all(key.text == "$spread" for key, _ in pairs):  # nothing fixed in it: empty is left out
         return spot.w.either(value, spot.w.constant(None)), shapes.optional(shape)
     return value, shape
+
+
+def _small(shape: Shape) -> bool:
+    return shape.kinds == shapes.MAP and shape.rest is shapes.CLOSED and len(shape.fields) <= SMALL
 
 
 class Filling:
@@ -114,6 +119,11 @@ class Filling:
         if shape.kinds and not shape.kinds & {"map", "list"}:
             wrong = Wrong("template.directive", f"$spread merges maps, not {shapes.kind_word(shape)}")
             spot.report(wrong, key)
+        if not self.variable and not shape.null and not shape.secret and _small(shape):
+            self.keys.append(None)  # the display takes it in as it is
+            self.values.append(value)
+            self._merge(shape)
+            return
         variable = self._open(spot)
         spot.at(node)
         test, there = w.given(value) if type(value) is Perhaps else (None, value)
@@ -122,6 +132,9 @@ class Filling:
         if shape.kinds != shapes.MAP:
             self._mix(shapes.ANY)
             return
+        self._merge(shape)
+
+    def _merge(self, shape: Shape) -> None:
         merged = shapes.either(shapes.map_of(self.fields, (), self.rest), shapes.given(shape))
         self.fields, self.rest = dict(merged.fields), merged.rest
         self.present = self.present if shape.null else self.present | shape.present

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appdelivery.language import module, problems
+from appdelivery.language import module, problems, runtime
 from appdelivery.language.compiling import checks, frames, shapes, sizes, template
 from appdelivery.language.compiling.frames import Spot
 from appdelivery.language.expressions import grammar, leaves
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from appdelivery.language.compiling.frames import Frame, Unit
+    from appdelivery.language.compiling.shapes import Shape
     from appdelivery.language.module import Section
 
     Node = Scalar | Mapping | Sequence
@@ -80,27 +81,17 @@ def _map(key: Scalar, node: Node, spot: Spot) -> Any:
         _objects(node, spot)
     if spot.frame.patch:
         checking.report(node, spot)
-    value, _ = template.tree(node, spot)
+    value, shape = template.tree(node, spot)
     spot.at(key)
-    return spot.w.call("things", value) if objects and not _plain_objects(node) else value
+    return spot.w.call("things", value) if objects and not _objects_only(shape) else value
 
 
-def _plain_objects(node: Mapping) -> bool:
-    """Whether every output is written out with a constant apiVersion and kind, so that nothing is left to be looked at."""
-    for key, output in node.pairs:
-        if key.text.startswith("$") or grammar.live(key.text) or not isinstance(output, Mapping):
-            return False
-        names = {k.text: v for k, v in output.pairs}
-        if not OPEN.isdisjoint(names) or any(grammar.live(name) for name in names):
-            return False
-        for name in ("apiVersion", "kind"):
-            value = names.get(name)
-            if not isinstance(value, Scalar) or type(value.value) is not str or grammar.live(value.value):
-                return False
-    return True
-
-
-OPEN = frozenset(("$else", "$for", "$value", "$spread"))  # with these, what is written is not all there is
+def _objects_only(shape: Shape) -> bool:
+    """Whether every output surely is an object that says what it is, so that nothing is left to be looked at."""
+    if shape.kinds != shapes.MAP or shape.rest is not shapes.CLOSED or len(shape.fields) > runtime.OUTPUTS:
+        return False
+    outputs = [one for alternatives in shape.fields.values() for one in alternatives]
+    return all(isinstance(one, shapes.Shape) and shapes.written(one, "apiVersion", "kind") for one in outputs)
 
 
 def _instead(message: str, node: Node, spot: Spot) -> Any:

@@ -63,6 +63,7 @@ SURE = Shape(null=False)  # anything but null
 NULL = Shape(frozenset())
 NEVER = Shape(frozenset(), null=False)  # an element of []
 STRING = Shape(frozenset({"string"}), null=False)
+WRITTEN = Shape(frozenset({"string"}), null=False)  # the text itself stands in the definition: never a secret
 NUMBER = Shape(frozenset({"number"}), null=False)
 BOOLEAN = Shape(frozenset({"boolean"}), null=False)
 MAYBE_NUMBER = Shape(frozenset({"number"}))
@@ -292,6 +293,13 @@ def _either_pair(a: Shape, b: Shape) -> tuple[Shape, Shape] | None:
 def given(shape: Shape) -> Shape:
     """The same without null."""
     return changed(shape, null=False) if shape.null else shape
+
+
+def written(shape: Shape, *names: str) -> bool:
+    """Whether the value is a map in which these names surely stand, as texts of the definition."""
+    if shape.kinds != MAP or not shape.present.issuperset(names):
+        return False
+    return all(one is WRITTEN for name in names for one in shape.fields[name])
 
 
 def optional(shape: Shape) -> Shape:

@@ -187,7 +187,7 @@ def _sequence(node: Sequence, spot: Spot) -> Value:
             _append(variable, (value, one), spot)
     spot.at(node)
     value = w.name(variable) if variable else w.sequence(items)
-    if directives_only:  # nothing fixed in it: empty is left out
+    if directives_only and (variable or not items):  # nothing fixed in it: empty is left out
         return w.either(value, w.constant(None)), shapes.optional(shapes.list_of(shape))
     return value, shapes.list_of(shape)
 

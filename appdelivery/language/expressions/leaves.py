@@ -37,7 +37,7 @@ def leaf(scalar: Scalar, spot: Spot) -> Value:
         return spot.w.constant(text), (LITERAL_NULL if text is None else shapes.of_constant(text))
     if not grammar.live(text):
         spot.at(scalar)
-        return spot.w.constant(text), shapes.STRING
+        return spot.w.constant(text), shapes.WRITTEN
     try:
         found = grammar.pieces(text)
     except Wrong as wrong:

@@ -5,6 +5,9 @@ Each is total: a defined result or a RenderError for every value.
 
 from __future__ import annotations
 
+import functools
+import itertools
+
 from appdelivery.language import budget
 from appdelivery.language.problems import RenderError, word
 from appdelivery.model.secret import Secret
@@ -38,11 +41,9 @@ def scalar(value: Any) -> str:
 
 def text(b: Budget, *parts: Any) -> str:
     """Joins the parts of a leaf, `a ~ b`, and the pieces of a text with statements."""
-    length = 0
-    for part in parts:
-        if type(part) is not str:
-            return text(b, *[scalar(part) for part in parts])
-        length += len(part)
+    if not ALL_TEXTS.issuperset(map(type, parts)):
+        parts = tuple(map(scalar, parts))
+    length = sum(map(len, parts))
     if length > budget.SHORT:
         budget.spend_text(b, length)
     return "".join(parts)
@@ -109,20 +110,15 @@ def add(b: Budget, left: Any, right: Any) -> Any:
     raise RenderError("render.type", f"'+' cannot add {word(left)} and {word(right)}")
 
 
-def lists(b: Budget, first: Any, *others: Any) -> Any:
+def lists(b: Budget, *given: Any) -> Any:
     """first + second + ... where all should be lists."""
-    if type(first) is not list or not ALL_LISTS.issuperset(map(type, others)):
-        for other in others:
-            first = add(b, first, other)
-        return first
-    budget.spend(b, len(first) + sum(map(len, others)))
-    out = first.copy()
-    for other in others:
-        out += other
-    return out
+    if not ALL_LISTS.issuperset(map(type, given)):
+        return functools.reduce(lambda first, other: add(b, first, other), given)
+    budget.spend(b, sum(map(len, given)))
+    return [*itertools.chain.from_iterable(given)]
 
 
-ALL_LISTS = frozenset((list,))
+ALL_LISTS, ALL_TEXTS = frozenset((list,)), frozenset((str,))
 
 
 def subtract(left: Any, right: Any) -> Any:
