@@ -48,7 +48,7 @@ class State:
         try:
             if fresh:
                 os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-            self._file = sqlite3.connect(path, isolation_level=None)
+            self._file = sqlite3.connect(path, isolation_level=None, timeout=0)
             self._file.execute("pragma locking_mode = exclusive")
             if fresh:
                 self._file.executescript(

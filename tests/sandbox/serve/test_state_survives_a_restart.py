@@ -69,7 +69,7 @@ def test_clusters_are_kept_apart(tmp_path):
     file.close()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans()), max_size=30))
 def test_whatever_was_committed_is_there_after_any_flushes(tmp_path_factory, steps):
     path = tmp_path_factory.mktemp("state") / "s.db"
