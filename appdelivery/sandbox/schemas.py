@@ -37,10 +37,11 @@ def recorded(version: str = NEWEST) -> dict[str, Any]:
 class Schemas:
     """The definitions that `$ref` may name."""
 
-    __slots__ = ("definitions",)
+    __slots__ = ("compiled", "definitions")
 
     def __init__(self, definitions: dict[str, Node]) -> None:
         self.definitions = definitions
+        self.compiled: dict[int, Any] = {}  # by identity of a node: what the writers made of it (writes/types.py)
 
     def node(self, schema: Any) -> Node:
         """The schema with references followed; {} for none, which allows everything."""

@@ -1,0 +1,107 @@
+"""Who an object is: names, namespaces, uid, stamps, versions that must match, and the namespace it is born into."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+from appdelivery.sandbox import status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from appdelivery.sandbox.cluster import Cluster
+    from appdelivery.sandbox.kinds import Kind
+    from appdelivery.sandbox.storage import Body, Key
+
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+LONGEST = 63 - 5
+GIVEN = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion")
+
+
+def received(kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
+    """A shallow copy with its kind stated, after the checks a request must pass before it is decoded."""
+    stated, named = body.get("apiVersion", ""), body.get("kind", "")
+    if stated and stated != kind.api_version:
+        raise status.bad_request(
+            f"the API version in the data ({stated}) does not match the expected API version ({kind.api_version})"
+        )
+    if named and named != kind.kind:
+        raise status.bad_request(
+            f'{named} in version "{kind.version}" cannot be handled as a {kind.kind}: '
+            f"converting ({named}) to ({kind.kind}): unknown conversion"
+        )
+    metadata = body.get("metadata")
+    metadata = dict(metadata) if isinstance(metadata, dict) else {}
+    if kind.namespaced:
+        if metadata.get("namespace") not in (None, "", namespace):
+            raise status.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        metadata["namespace"] = namespace
+    else:
+        metadata.pop("namespace", None)
+    if name is not None:
+        if not metadata.get("name"):
+            metadata["name"] = name
+        elif metadata["name"] != name:
+            raise status.bad_request(
+                f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
+            )
+    return {**body, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
+
+
+def born(cluster: Cluster, metadata: Body) -> None:
+    """What every new object gets."""
+    for key in GIVEN:
+        metadata.pop(key, None)
+    if not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = metadata["generateName"][:LONGEST] + "".join(secrets.choice(ALPHABET) for _ in range(5))
+    metadata["uid"] = str(uuid.uuid4())
+    metadata["creationTimestamp"] = cluster.clock.stamp()
+
+
+def kept(old: Body, new: Body) -> None:
+    """What no update changes."""
+    for key in ("uid", "creationTimestamp", "deletionTimestamp", "selfLink"):
+        if key in old:
+            new[key] = old[key]
+        else:
+            new.pop(key, None)
+    if "deletionGracePeriodSeconds" in old:
+        new.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])
+    else:
+        new.pop("deletionGracePeriodSeconds", None)
+
+
+def home(cluster: Cluster, kind: Kind, namespace: str, name: str) -> None:
+    """The namespace must be there, and not on its way out."""
+    if not kind.namespaced:
+        return
+    found = cluster.storage.family(("", "namespaces")).get(("", namespace))
+    if found is None:
+        details = {"name": namespace, "kind": "namespaces"}
+        raise status.Refusal(404, "NotFound", f'namespaces "{namespace}" not found', details=details)
+    if found.body.get("status", {}).get("phase") == "Terminating" or "deletionTimestamp" in found.body["metadata"]:
+        details = kind.details(name) | {
+            "causes": [{
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {namespace} is being terminated",
+                "field": "metadata.namespace",
+            }]
+        }  # fmt: skip
+        raise status.Refusal(
+            403, "Forbidden",
+            f'{kind.qualified} "{name}" is forbidden: unable to create new content in namespace {namespace} '
+            "because it is being terminated",
+            details=details,
+        )  # fmt: skip
+
+
+def matches(kind: Kind, key: Key, old: Body, *, uid: str, version: str) -> None:
+    """The uid and version that a write names must be those of the stored object."""
+    metadata = old["metadata"]
+    if uid and uid != metadata["uid"]:
+        raise status.conflict(
+            kind, key[1],
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}",
+        )  # fmt: skip
+    if version and version != metadata["resourceVersion"]:
+        raise status.modified(kind, key[1])

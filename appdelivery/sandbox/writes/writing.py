@@ -1,0 +1,228 @@
+"""create, replace, patch and apply: one write from the request's body to the commit, in the real server's order.
+
+decode > default > own > admit (namespace) > prepare > validate > commit.  Controllers and the protocol call these; a
+write either takes effect as a whole or raises `status.Refusal`.
+"""
+
+from __future__ import annotations
+
+from appdelivery.sandbox import status, storage
+from appdelivery.sandbox.writes import (
+    conversion,
+    customs,
+    decoding,
+    defaults,
+    deleting,
+    fieldsets,
+    identity,
+    ownership,
+    patches,
+    rules,
+    strategies,
+    types,
+)
+from appdelivery.sandbox.writes import options as options_
+from appdelivery.sandbox.writes.options import Options, Written
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from appdelivery.sandbox.cluster import Cluster
+    from appdelivery.sandbox.kinds import Kind
+    from appdelivery.sandbox.storage import Body, Item, Key
+    from appdelivery.sandbox.writes.fieldsets import Paths
+    from appdelivery.sandbox.writes.types import Type
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def read(cluster: Cluster, kind: Kind, item: Item) -> Body:
+    """The stored object in the version of `kind`."""
+    return conversion.served(cluster, kind, item.body)
+
+
+# --- create ---
+
+
+def create(cluster: Cluster, kind: Kind, namespace: str, body: Body, options: Options) -> Written:
+    sent = identity.received(kind, body, namespace, None)
+    type = types.of(cluster.schemas, kind.schema)
+    new, warnings = _decoded(cluster, kind, type, sent, options)
+    entries = ownership.stated(None, new, subresource="")
+    new["metadata"].pop("managedFields", None)
+    blank = _blank(kind, type)
+    owned = ownership.updated(_write(cluster, kind, type, options), None, new, entries, blank=blank)
+    if owned:
+        new["metadata"]["managedFields"] = owned
+    return _created(cluster, kind, new, options, warnings)
+
+
+def _created(cluster: Cluster, kind: Kind, new: Body, options: Options, warnings: tuple[str, ...]) -> Written:
+    metadata = new["metadata"]
+    identity.born(cluster, metadata)
+    name, namespace = metadata.get("name", ""), metadata.get("namespace", "")
+    identity.home(cluster, kind, namespace, name)
+    strategies.begin(kind, new)
+    defaults.allocate(cluster, kind, new)
+    warnings += rules.created(cluster, kind, new)
+    if cluster.get(kind, namespace, name) is not None:
+        raise status.already_exists(kind, name)
+    if options.dry_run:
+        return Written(new, created=True, warnings=warnings)
+    stored = conversion.stored(cluster, kind, new)
+    item = cluster.storage.commit(storage.ADDED, kind.family, stored)
+    customs.committed(cluster, kind, item.body)
+    return Written(read(cluster, kind, item), created=True, warnings=warnings)
+
+
+# --- update ---
+
+
+def replace(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) -> Written:
+    sent = identity.received(kind, body, *key)
+    type = types.of(cluster.schemas, kind.schema)
+    new, warnings = _decoded(cluster, kind, type, sent, options)
+    item = cluster.get(kind, *key)
+    if item is None:
+        if kind.family in strategies.MADE_BY_PUT and not options.subresource:
+            return create(cluster, kind, key[0], body, options)
+        raise status.not_found(kind, key[1])
+    version = new["metadata"].get("resourceVersion", "")
+    if not version and (kind.definition is not None or kind.family in strategies.GUARDED):
+        cause = status.Cause(
+            "FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion"
+        )
+        raise status.invalid(kind, key[1], [cause])
+    return _updated(cluster, kind, item, new, options, warnings)
+
+
+def patch(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, options: Options) -> Written:
+    item = cluster.get(kind, *key)
+    if item is None:
+        raise status.not_found(kind, key[1])
+    type = types.of(cluster.schemas, kind.schema)
+    live = read(cluster, kind, item)
+    changed = patches.patched(kind, type, live, form, change)
+    sent = identity.received(kind, changed, *key)
+    new, warnings = _decoded(cluster, kind, type, sent, options)
+    return _updated(cluster, kind, item, new, options, warnings)
+
+
+def _updated(cluster: Cluster, kind: Kind, item: Item, new: Body, options: Options, warnings: tuple[str, ...]) -> Written:
+    old = read(cluster, kind, item)
+    metadata = new["metadata"]
+    identity.matches(kind, item.key, old, uid=metadata.get("uid", ""), version=metadata.get("resourceVersion", ""))
+    type = types.of(cluster.schemas, kind.schema)
+    entries = ownership.stated(old, new, subresource=options.subresource)
+    metadata.pop("managedFields", None)
+    before = _bare(old)
+    found = ownership.updated(_write(cluster, kind, type, options), before, new, entries, blank={})
+    return _changed(cluster, kind, item, old, new, found, options, warnings)
+
+
+def _changed(
+    cluster: Cluster,
+    kind: Kind,
+    item: Item,
+    old: Body,
+    new: Body,
+    entries: list[Body],
+    options: Options,
+    warnings: tuple[str, ...],
+) -> Written:
+    """From the owned body on, the same for PUT, patch and apply."""
+    identity.kept(old["metadata"], new["metadata"])
+    strategies.change(kind, old, new, options.subresource)
+    metadata = new["metadata"]
+    metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
+    defaults.reallocate(cluster, kind, old, new)
+    warnings += rules.updated(cluster, kind, old, new, options.subresource)
+    before = old["metadata"].get("managedFields") or []
+    if _timeless(entries) == _timeless(before) and _bare(old) == new:
+        return Written(old, warnings=warnings)
+    if entries:
+        metadata["managedFields"] = entries
+    if options.dry_run:
+        return Written(new, warnings=warnings)
+    stored = conversion.stored(cluster, kind, new)
+    if deleting.ends(old, new):
+        return Written(deleting.finish(cluster, kind, stored), warnings=warnings)
+    changed = cluster.storage.commit(storage.MODIFIED, kind.family, stored)
+    customs.committed(cluster, kind, changed.body)
+    return Written(read(cluster, kind, changed), warnings=warnings)
+
+
+# --- apply ---
+
+
+def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) -> Written:
+    sent = identity.received(kind, body, *key)
+    type = types.of(cluster.schemas, kind.schema)
+    if sent["metadata"].get("managedFields"):
+        raise status.bad_request("metadata.managedFields must be nil")
+    rules.typed(kind, type, key, sent)
+    warnings = decoding.strictly(kind, decoding.unknown(type, sent), options.validation)
+    item = cluster.get(kind, *key)
+    write = _write(cluster, kind, type, options)
+    if item is None:
+        if options.subresource:
+            raise status.not_found(kind, key[1])
+        blank = _blank(kind, type)
+        merged, entries = ownership.applied(write, blank, sent, [], force=options.force, blank=blank)
+        new, _ = _decoded(cluster, kind, type, merged, options)
+        if entries:
+            new["metadata"]["managedFields"] = entries
+        return _created(cluster, kind, new, options, warnings)
+    old = read(cluster, kind, item)
+    version, uid = sent["metadata"].get("resourceVersion", ""), sent["metadata"].get("uid", "")
+    identity.matches(kind, key, old, uid=uid, version=version)
+    before = old["metadata"].get("managedFields") or []
+    live = _bare(old)
+    merged, entries = ownership.applied(
+        write, live, sent, before, force=options.force, blank=_blank(kind, type),
+        allowed=_client_side(type, old) if options.manager == "kubectl" else frozenset(),
+    )  # fmt: skip
+    if merged == live and _timeless(entries) == _timeless(before):
+        return Written(old, warnings=warnings)
+    new, _ = _decoded(cluster, kind, type, merged, Options(options.manager))
+    new["metadata"].pop("managedFields", None)
+    return _changed(cluster, kind, item, old, new, entries, options, warnings)
+
+
+def _client_side(type: Type, old: Body) -> Paths:
+    """Fields that a client-side apply of kubectl set, by its annotation; they may be taken over."""
+    return patches.last_applied(type, old)
+
+
+# --- common ---
+
+
+def _decoded(cluster: Cluster, kind: Kind, type: Type, body: Body, options: Options) -> tuple[Body, tuple[str, ...]]:
+    if kind.definition is not None:
+        return customs.decoded(kind, type, body, options.validation)
+    new, warnings = decoding.checked(kind, type, body, options.validation)
+    new["apiVersion"], new["kind"] = kind.api_version, kind.kind
+    defaults.fill(kind, new)
+    return new, warnings
+
+
+def _write(cluster: Cluster, kind: Kind, type: Type, options: Options) -> ownership.Write:
+    return ownership.Write(
+        kind, type, options.manager, options.subresource, cluster.clock.stamp(),
+        strategies.resets(kind, options.subresource), conversion.converter(cluster, kind),
+    )  # fmt: skip
+
+
+def _blank(kind: Kind, type: Type) -> Body:
+    found = {} if kind.definition is not None else decoding.empty(type)
+    return {**found, "apiVersion": kind.api_version, "kind": kind.kind}
+
+
+def _bare(body: Body) -> Body:
+    metadata = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return {**body, "metadata": metadata}
+
+
+def _timeless(entries: list[Body]) -> list[Body]:
+    return [{key: value for key, value in entry.items() if key != "time"} for entry in entries]
