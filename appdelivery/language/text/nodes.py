@@ -7,7 +7,6 @@ characters.  Plain classes, not records: a document has thousands of them and a 
 from __future__ import annotations
 
 import codecs
-import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 BLANK = " \t\r\n"
 WIDEST = 120  # characters of a source line that an excerpt shows
-# Patterns are texts: `re` compiles each when it is first needed and keeps it; most texts need none.
+# Patterns are texts, and `re` is imported where one is needed: most texts need none.
 HEADER = r"(?m)[|>][-+0-9]*[ \t]*(?:#.*)?$"
 UNSEEN = "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
 WIDTHS = {"x": 2, "u": 4, "U": 8}  # hexadecimal digits after an escape letter
@@ -73,6 +72,8 @@ class Scalar:
 
     def _block(self, raw: str) -> None:
         """Where the content begins: its lines keep their order, each behind `indent` spaces."""
+        import re
+
         header = re.search(HEADER, raw)
         start = raw.find("\n", header.end() if header else 0) + 1
         self.content_line = self.line + raw.count("\n", 0, start)
@@ -220,4 +221,6 @@ def excerpt(lines: dict[int, str], line: int, column: int, end_column: int = 0) 
 
 def _shown(line: str, cut: int) -> str:
     """One column a character, whatever it is: carets must stand right and a terminal must not be steered."""
+    import re
+
     return re.sub(UNSEEN, lambda found: " " if found[0] == "\t" else "\ufffd", line[cut : cut + WIDEST])

@@ -6,7 +6,6 @@ Called by yaml_in and json_in only.  Nothing here runs for a text without faults
 from __future__ import annotations
 
 import codecs
-import re
 
 from appdelivery import errors
 from appdelivery.language.text import nodes
@@ -15,13 +14,14 @@ from appdelivery.model.record import changed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from typing import Any, NoReturn
 
     from appdelivery.language.text.limits import Limits
 
 BOM = codecs.BOM_UTF8
 ALLOWED = bytes([9, 10, 13, *range(0x20, 0x7F)])
-# Patterns are texts: `re` compiles each when it is first needed and keeps it; most texts need none.
+# Patterns are texts, and `re` is imported where one is needed: most texts need none.
 # What YAML forbids in a text, and what its 1.1 readers (libyaml) take for line ends but editors do not.
 FORBIDDEN = "[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 EXPRESSION = "an expression inside [ ] or { }, or one that holds ': ' or ' #', needs quotes: \"${{ ... }}\""
@@ -127,15 +127,29 @@ def decoded(data: bytes, faults: Faults, limits: Limits) -> str:
     except UnicodeDecodeError as error:
         faults.add("yaml.encoding", _encoding(data, error), _place(data[: error.start].decode()), hint="save it as UTF-8")
         faults.stop()
-    if data.translate(None, ALLOWED) and (wrong := re.search(FORBIDDEN, text)):
+    if data.translate(None, ALLOWED) and (wrong := _forbidden(text)):
         message = f"the character U+{ord(wrong[0]):04X} is not allowed"
         hint = "save it as UTF-8" if wrong[0] == "\0" else f'write it as "\\u{ord(wrong[0]):04x}", in double quotes'
         faults.add("yaml.encoding", message, _place(text[: wrong.start()]), hint=hint)
         faults.stop()
-    if data.count(b"%TAG") > DIRECTIVES and len(re.findall(DIRECTIVE, data.replace(b"\r", b"\n"))) > DIRECTIVES:
+    if data.count(b"%TAG") > DIRECTIVES and _directives(data) > DIRECTIVES:
         faults.add("yaml.tag", f"more than {DIRECTIVES} %TAG directives", (1, 1), hint="tags are not allowed: remove them")
         faults.stop()
     return text
+
+
+def _forbidden(text: str) -> re.Match[str] | None:
+    if text.replace("\n", "").isprintable():  # the common case: every printable character is allowed
+        return None
+    import re
+
+    return re.search(FORBIDDEN, text)
+
+
+def _directives(data: bytes) -> int:
+    import re
+
+    return len(re.findall(DIRECTIVE, data.replace(b"\r", b"\n")))
 
 
 def _encoding(data: bytes, error: UnicodeDecodeError) -> str:

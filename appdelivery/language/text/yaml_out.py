@@ -7,12 +7,11 @@ everywhere.
 
 from __future__ import annotations
 
-import re
-
 from appdelivery.model.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable
     from typing import Any
 
@@ -21,7 +20,7 @@ WORDS = frozenset(
     for word in ("true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf")
     for form in (word, word.capitalize(), word.upper(), "NaN")
 )
-# Patterns are texts: `re` compiles each when it is first needed and keeps it; most texts need none.
+# Patterns are texts, and `re` is imported where one is needed: most texts need none.
 # Controls, line separators, what steers text direction or cannot be seen, halves of pairs, private use, non-characters.
 HIDDEN = (
     "[\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u200b-\u200f\u2028-\u202f\u205f-\u206f"
@@ -129,7 +128,11 @@ def _real(value: float) -> str:
 
 
 def _hides(text: str) -> bool:
-    return not (text.isascii() and text.isprintable()) and re.search(HIDDEN, text) is not None
+    if text.isascii() and text.isprintable():
+        return False
+    import re
+
+    return re.search(HIDDEN, text) is not None
 
 
 def _quoted(text: str) -> str:
@@ -141,6 +144,10 @@ def _quoted(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    import re
+
     return '"' + re.sub(SPECIAL, _escape, text) + '"'
 
 
