@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     Act = Callable[["Node"], Awaitable[tuple[Outcome, Applied | None]]]
 
-# Per cluster, twice what the Fleet's own limiter lets through at most: the others are with the journal.
-IN_FLIGHT, DELETES_IN_FLIGHT = 128, 64
+# Per cluster, two to four times what the Fleet's own limiter lets through at most: the others are with the journal.
+IN_FLIGHT, DELETES_IN_FLIGHT = 128, 128
 WRITES = frozenset(("create", "update", "replace", "delete"))
 NEWER_S = 5.0  # how often a run that waits looks whether a newer release wants its place
 

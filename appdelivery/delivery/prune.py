@@ -47,7 +47,8 @@ async def delete(run: Run, change: Change, observer: Observer, *, waited_for: bo
         propagation=_propagation(row, waited_for=waited_for),
     )
     try:
-        answer = await _request(run, change, how)
+        with recorder.coming():
+            answer = await _request(run, change, how)
         if answer == "deleting":
             patience = run.work.policies.patience.deadline
             await observer.gone(change.subject.cluster, fact.ref, fact.uid, within=patience)

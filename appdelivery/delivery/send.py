@@ -65,7 +65,8 @@ async def send(run: Run, change: Change, item: Desired, gone: Gone) -> tuple[Out
     """Carries a planned create, update or replace out and records it."""
     one = _Sending(run, change, item, run.rows.get(item.identity), run.known.facts.get(item.identity), gone)
     try:
-        applied = await _carried_out(one)
+        with run.recorder.coming():
+            applied = await _carried_out(one)
     except (errors.ClusterError, errors.RequestError) as error:
         return _failed(one, error), None
     row = _row(one, applied)
