@@ -37,8 +37,24 @@ def decode(type: Type, body: Body) -> tuple[Body, list[str]]:
     return decoded, _unknown(type, body, "") if unknown else []
 
 
-def empty(type: Type) -> Body:
-    """What a new object of the type holds before anything is set."""
+def blank(type: Type) -> Body:
+    """What a new object of the type holds before anything is set or defaulted; not to be changed."""
+    if type.blank is None:
+        type.blank = _zero(type)
+    return type.blank
+
+
+def _zero(type: Type) -> Body:
+    known = type.fields()
+    return {
+        key: zero if zero.__class__ is not dict else _zero(type.member(key))  # type: ignore[arg-type]
+        for key, zero in type.always.items()
+        if key in known
+    }
+
+
+def defaulted(type: Type) -> Body:
+    """An empty value of the type, with its defaults: what a kind's status begins with."""
     return _object(type, {}, [])
 
 
@@ -96,25 +112,27 @@ def _null(type: Type) -> Any:
     return _object(type, {}, []) if type.form in (types.MAP, types.ATOMIC_MAP) else None
 
 
-def _object(type: Type, value: dict[str, Any], unknown: list[str]) -> dict[str, Any]:
+def _object(type: Type, given: dict[str, Any], unknown: list[str]) -> dict[str, Any]:
     known = type.fields()
     if not known:
         if type.node.get("additionalProperties"):
             values = type.values
-            return {key: _null(values) if inner is None else _value(values, inner, unknown) for key, inner in value.items()}
-        return copied(value)  # type: ignore[no-any-return]
+            return {key: _null(values) if inner is None else _value(values, inner, unknown) for key, inner in given.items()}
+        return copied(given)  # type: ignore[no-any-return]
     found: dict[str, Any] = {}
     kept, always = type.kept, type.always
-    for key, inner in value.items():
+    for key, inner in given.items():
         if key not in known:
             unknown.append(key)
         elif inner is not None:
             decoded = _value(type.member(key), inner, unknown)  # type: ignore[arg-type]
             if decoded or key in kept or key in always or decoded is None:
                 found[key] = decoded
-    for key, zero in always.items():
+    for key, value in type.unset.items():
         if key not in found and key in known:
-            found[key] = zero if zero.__class__ is not dict else _object(type.member(key), {}, unknown)  # type: ignore[arg-type]
+            found[key] = value if value.__class__ not in (dict, list) else _value(type.member(key), value, unknown)  # type: ignore[arg-type]
+    if type.finish is not None:
+        type.finish(found)
     return found
 
 

@@ -5,13 +5,17 @@ Built-in kinds follow the registry strategies of Kubernetes; custom kinds follow
 
 from __future__ import annotations
 
+from appdelivery.sandbox.writes import decoding, defaults
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from appdelivery.sandbox.kinds import Kind
     from appdelivery.sandbox.storage import Body
     from appdelivery.sandbox.writes.fieldsets import Path
+    from appdelivery.sandbox.writes.types import Type
 
 NONE: frozenset[Path] = frozenset()
+DAEMONS = ("apps", "daemonsets")
 METADATA, SPEC, STATUS = ("f:metadata",), ("f:spec",), ("f:status",)
 LABELS = ("f:metadata", "f:labels")
 COUNTED = frozenset([  # kinds with a generation, from 1 on
@@ -45,7 +49,6 @@ GUARDED = frozenset([  # a PUT must name the resourceVersion
     ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
     ("apiextensions.k8s.io", "customresourcedefinitions"), ("apiregistration.k8s.io", "apiservices"),
 ])  # fmt: skip
-NAMESPACES = ("", "namespaces")
 WHOLE_METADATA = frozenset([  # kinds whose status writes leave all of metadata alone
     "flowcontrol.apiserver.k8s.io", "resource.k8s.io", "storage.k8s.io",
 ])  # fmt: skip
@@ -59,8 +62,8 @@ def has_status(kind: Kind) -> bool:
 
 def resets(kind: Kind, subresource: str) -> frozenset[Path]:
     """Paths that writes on this way never change and never own."""
-    if not has_status(kind) or kind.family == ("", "namespaces") and not subresource:
-        return frozenset([STATUS]) if kind.family == ("", "namespaces") else NONE
+    if not has_status(kind):
+        return NONE
     if not subresource:
         return frozenset([STATUS])
     if subresource != "status":
@@ -72,18 +75,18 @@ def resets(kind: Kind, subresource: str) -> frozenset[Path]:
     return frozenset([SPEC])
 
 
-def begin(kind: Kind, body: Body) -> None:
-    """What the server does to an object before it is created."""
+def begin(kind: Kind, type: Type, body: Body) -> None:
+    """What the server does to an object before it is created: its status is the server's to set."""
     if has_status(kind):
         if kind.definition is not None:
             body.pop("status", None)
         else:
-            body["status"] = {}
-    if kind.family == NAMESPACES:
-        body["status"] = {"phase": "Active"}
-        body["spec"] = {"finalizers": ["kubernetes"]}
+            member = type.member("status")
+            body["status"] = decoding.defaulted(member) if member is not None else {}
     if kind.family in COUNTED or kind.definition is not None:
         body["metadata"]["generation"] = 1
+    if kind.family == DAEMONS:
+        body["metadata"]["annotations"][defaults.TEMPLATE_GENERATION] = "1"
 
 
 def change(kind: Kind, old: Body, new: Body, subresource: str) -> None:
@@ -95,11 +98,20 @@ def change(kind: Kind, old: Body, new: Body, subresource: str) -> None:
             new["status"] = old["status"]
         else:
             new.pop("status", None)
+    if kind.family == DAEMONS:
+        _template_generation(old, new)
     generation = old["metadata"].get("generation")
     if generation is not None:
         new["metadata"]["generation"] = generation + 1 if not subresource and counts(kind, old, new) else generation
     else:
         new["metadata"].pop("generation", None)
+
+
+def _template_generation(old: Body, new: Body) -> None:
+    """The count of a daemon set's templates, which is kept in an annotation."""
+    count = int((old["metadata"].get("annotations") or {}).get(defaults.TEMPLATE_GENERATION, "0") or 0)
+    count += old["spec"].get("template") != new["spec"].get("template")
+    new["metadata"]["annotations"] = {**new["metadata"]["annotations"], defaults.TEMPLATE_GENERATION: str(count)}
 
 
 def _only_status(kind: Kind, old: Body, new: Body) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 
 from appdelivery.sandbox import schemas as schemas_
+from appdelivery.sandbox.writes import defaults
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,23 +29,28 @@ EMPTY: dict[str, Any] = {}
 
 class Type:
     """One node.  form: how it is merged; keys: of a keyed list, with their defaults (None = none); open: unknown keys are
-    kept; always: what the server writes for a property that is not set; kept: properties it writes even when empty."""
+    kept; always: what the server writes for a property that is not set; kept: properties it writes even when empty; unset:
+    always and the server's defaults; finish: defaults that depend on other fields; blank: a new object, once it was asked for.
+    """
 
     __slots__ = (
-        "_fields", "_item", "_known", "_schemas", "_values", "always", "form", "format", "go", "kept", "keys", "name",
-        "node", "open", "scalar",
+        "_fields", "_item", "_known", "_schemas", "_values", "always", "blank", "finish", "form", "format", "kept", "keys",
+        "name", "node", "open", "scalar", "unset",
     )  # fmt: skip
 
     def __init__(self, known: Schemas, node: Node, name: str, shape: dict[str, Any]) -> None:
         self._schemas = known
         self.node = node
         self.name = name
-        self.go = bool(name)  # a type in Go: its JSON is what Go writes
         self.scalar: str = node.get("type", "")
         self.format: str = node.get("format", "")
         self.always: dict[str, Any] = shape.get("always", EMPTY)
         self.kept = frozenset(shape.get("kept", ()))
         self._known: dict[str, Node] = node.get("properties", EMPTY)
+        stated = {key: inner["default"] for key, inner in self._known.items() if "default" in inner and name}
+        self.unset = {**self.always, **stated, **defaults.TABLE.get(name, EMPTY)}
+        self.finish = defaults.FUNCTIONS.get(name)
+        self.blank: dict[str, Any] | None = None
         self._fields: dict[str, Type] = {}
         self._values: Type | None = None
         self._item: Type | None = None

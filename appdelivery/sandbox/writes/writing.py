@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from appdelivery.sandbox import status, storage
 from appdelivery.sandbox.writes import (
+    admission,
     conversion,
     customs,
     decoding,
-    defaults,
     deleting,
     fieldsets,
     identity,
@@ -63,8 +63,9 @@ def _created(cluster: Cluster, kind: Kind, new: Body, options: Options, warnings
     identity.born(cluster, metadata)
     name, namespace = metadata.get("name", ""), metadata.get("namespace", "")
     identity.home(cluster, kind, namespace, name)
-    strategies.begin(kind, new)
-    defaults.allocate(cluster, kind, new)
+    admission.admit(cluster, kind, new)
+    strategies.begin(kind, types.of(cluster.schemas, kind.schema), new)
+    admission.prepare(cluster, kind, new)
     warnings += rules.created(cluster, kind, new)
     if cluster.get(kind, namespace, name) is not None:
         raise status.already_exists(kind, name)
@@ -136,7 +137,7 @@ def _changed(
     strategies.change(kind, old, new, options.subresource)
     metadata = new["metadata"]
     metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
-    defaults.reallocate(cluster, kind, old, new)
+    admission.change(cluster, kind, old, new, options.subresource)
     warnings += rules.updated(cluster, kind, old, new, options.subresource)
     before = old["metadata"].get("managedFields") or []
     if _timeless(entries) == _timeless(before) and _bare(old) == new:
@@ -203,7 +204,6 @@ def _decoded(cluster: Cluster, kind: Kind, type: Type, body: Body, options: Opti
         return customs.decoded(kind, type, body, options.validation)
     new, warnings = decoding.checked(kind, type, body, options.validation)
     new["apiVersion"], new["kind"] = kind.api_version, kind.kind
-    defaults.fill(kind, new)
     return new, warnings
 
 
@@ -215,7 +215,7 @@ def _write(cluster: Cluster, kind: Kind, type: Type, options: Options) -> owners
 
 
 def _blank(kind: Kind, type: Type) -> Body:
-    found = {} if kind.definition is not None else decoding.empty(type)
+    found = {} if kind.definition is not None else decoding.blank(type)
     return {**found, "apiVersion": kind.api_version, "kind": kind.kind}
 
 

@@ -1,0 +1,194 @@
+"""Services on the way in: cluster addresses and node ports are allocated, and cleared when the type no longer has them."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+
+from appdelivery.sandbox import status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from appdelivery.sandbox.cluster import Cluster
+    from appdelivery.sandbox.kinds import Kind
+    from appdelivery.sandbox.storage import Body
+
+FAMILY = ("", "services")
+ADDRESSES = ipaddress.IPv4Network("10.96.0.0/16")
+FIRST_PORT, LAST_PORT = 30000, 32767
+HEADLESS = "None"
+
+
+def create(cluster: Cluster, kind: Kind, new: Body) -> None:
+    spec = new["spec"]
+    if spec.get("clusterIP") and not spec.get("clusterIPs"):
+        spec["clusterIPs"] = [spec["clusterIP"]]
+    _allocate(cluster, kind, new)
+
+
+def update(cluster: Cluster, kind: Kind, old: Body, new: Body) -> None:
+    _carry(old["spec"], new["spec"])
+    _same_addresses(old["spec"], new["spec"])
+    _drop(old["spec"], new["spec"])
+    if new["spec"]["type"] != "LoadBalancer" and old["status"].get("loadBalancer"):
+        new["status"] = {**new["status"], "loadBalancer": {}}
+    _allocate(cluster, kind, new, old)
+
+
+def has_address(spec: Body) -> bool:
+    return bool(spec.get("type") != "ExternalName")
+
+
+def has_node_ports(spec: Body) -> bool:
+    return spec.get("type") == "NodePort" or (
+        spec.get("type") == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True) is not False
+    )
+
+
+def checks_health(spec: Body) -> bool:
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+
+
+# --- what an update keeps and clears ---
+
+
+def _carry(old: Body, new: Body) -> None:
+    """Keeps what was allocated when the request leaves it out."""
+    if has_address(old) and has_address(new):
+        for key in ("clusterIP", "clusterIPs"):
+            if not new.get(key) and old.get(key):
+                new[key] = old[key]
+    if has_node_ports(old) and has_node_ports(new):
+        before = {port.get("name", ""): port.get("nodePort", 0) for port in old.get("ports") or ()}
+        used = set(before.values()) & {port.get("nodePort", 0) for port in new.get("ports") or ()}
+        for port in new.get("ports") or ():
+            known = before.get(port.get("name", ""), 0)
+            if not port.get("nodePort") and known and known not in used:
+                port["nodePort"] = known
+    if checks_health(old) and checks_health(new) and not new.get("healthCheckNodePort") and old.get("healthCheckNodePort"):
+        new["healthCheckNodePort"] = old["healthCheckNodePort"]
+
+
+def _same_addresses(old: Body, new: Body) -> None:
+    """Clients that know only clusterIP leave clusterIPs behind."""
+    if old.get("clusterIP", "") == new.get("clusterIP", "") or old.get("clusterIPs") != new.get("clusterIPs"):
+        return
+    if not new.get("clusterIP"):
+        new.pop("clusterIPs", None)
+    else:
+        new["clusterIPs"] = [new["clusterIP"]]
+
+
+def _drop(old: Body, new: Body) -> None:
+    """Takes away what the new type has no use for, unless the request changed it as well."""
+    if has_address(old) and not has_address(new):
+        if old.get("clusterIP") == new.get("clusterIP") and old.get("clusterIPs") == new.get("clusterIPs"):
+            new.pop("clusterIP", None)
+            new.pop("clusterIPs", None)
+        for key in ("ipFamilies", "ipFamilyPolicy"):
+            if old.get(key) == new.get(key):
+                new.pop(key, None)
+    exposed = ("NodePort", "LoadBalancer")
+    if old["type"] in exposed and new["type"] not in exposed and _node_ports(new) <= _node_ports(old):
+        for port in new.get("ports") or ():
+            port.pop("nodePort", None)
+    for key, test in (
+        ("healthCheckNodePort", checks_health),
+        ("allocateLoadBalancerNodePorts", lambda spec: spec["type"] == "LoadBalancer"),
+        ("loadBalancerClass", lambda spec: spec["type"] == "LoadBalancer"),
+        ("externalTrafficPolicy", lambda spec: spec["type"] in exposed or bool(spec.get("externalIPs"))),
+    ):
+        if test(old) and not test(new) and old.get(key) == new.get(key):
+            new.pop(key, None)
+
+
+def _node_ports(spec: Body) -> set[int]:
+    return {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
+
+
+# --- allocation ---
+
+
+def _allocate(cluster: Cluster, kind: Kind, new: Body, old: Body | None = None) -> None:
+    spec = new["spec"]
+    before = old["spec"] if old is not None else {}
+    if has_address(spec):
+        _families(spec, before)
+        if not spec.get("clusterIPs"):
+            spec["clusterIP"] = _address(cluster)
+            spec["clusterIPs"] = [spec["clusterIP"]]
+        elif spec.get("clusterIP") not in (HEADLESS, before.get("clusterIP")):
+            _check_address(cluster, kind, new)
+    if has_node_ports(spec):
+        taken = set(_taken_ports(cluster)) - _node_ports(before)
+        for at, port in enumerate(spec.get("ports") or ()):
+            if not port.get("nodePort"):
+                port["nodePort"] = _free_port(taken | _node_ports(spec))
+            elif port["nodePort"] in taken:
+                _refuse(kind, new, f"spec.ports[{at}].nodePort", port["nodePort"], "provided port is already allocated")
+    if checks_health(spec) and not spec.get("healthCheckNodePort"):
+        spec["healthCheckNodePort"] = _free_port(set(_taken_ports(cluster)) | _node_ports(spec))
+
+
+def _families(spec: Body, before: Body) -> None:
+    unselective = spec.get("clusterIP") == HEADLESS and not spec.get("selector")
+    policy = before.get("ipFamilyPolicy") or ("RequireDualStack" if unselective else "SingleStack")
+    policy = spec.setdefault("ipFamilyPolicy", policy)
+    if not spec.get("ipFamilies"):
+        address = (spec.get("clusterIPs") or [""])[0]
+        spec["ipFamilies"] = ["IPv6" if ":" in address else "IPv4"]
+    if unselective and policy != "SingleStack" and len(spec["ipFamilies"]) == 1:
+        spec["ipFamilies"] = [*spec["ipFamilies"], "IPv6" if spec["ipFamilies"][0] == "IPv4" else "IPv4"]
+
+
+def _specs(cluster: Cluster) -> Iterator[Body]:
+    for item in cluster.storage.family(FAMILY).items():
+        yield item.body["spec"]
+
+
+def _address(cluster: Cluster) -> str:
+    taken = {spec.get("clusterIP") for spec in _specs(cluster)}
+    size = ADDRESSES.num_addresses
+    while True:  # the network is far larger than any sandbox
+        address = str(ADDRESSES[1 + secrets.randbelow(size - 2)])
+        if address not in taken:
+            return address
+
+
+def _check_address(cluster: Cluster, kind: Kind, new: Body) -> None:
+    address = new["spec"]["clusterIP"]
+    try:
+        inside = ipaddress.ip_address(address) in ADDRESSES
+    except ValueError:
+        return  # the rules say what is wrong with it
+    if not inside:
+        why = "failed to allocate IP {}: the provided network does not match the current range"
+        _refuse(kind, new, "spec.clusterIPs", [address], why.format(address))
+    if any(spec.get("clusterIP") == address for spec in _specs(cluster)):
+        _refuse(kind, new, "spec.clusterIPs", [address], f"failed to allocate IP {address}: provided IP is already allocated")
+
+
+def _taken_ports(cluster: Cluster) -> Iterator[int]:
+    for spec in _specs(cluster):
+        yield from _node_ports(spec)
+        if spec.get("healthCheckNodePort"):
+            yield spec["healthCheckNodePort"]
+
+
+def _free_port(taken: set[int]) -> int:
+    free = [port for port in range(FIRST_PORT, LAST_PORT + 1) if port not in taken]
+    if not free:
+        raise status.Refusal(
+            500, "InternalError", "Internal error occurred: failed to allocate a nodePort: range is full"
+        )
+    return secrets.choice(free)
+
+
+def _refuse(kind: Kind, new: Body, field: str, value: Any, why: str) -> None:
+    import json
+
+    cause = status.Cause("FieldValueInvalid", f"Invalid value: {json.dumps(value)}: {why}", field)
+    raise status.invalid(kind, new["metadata"]["name"], [cause])
