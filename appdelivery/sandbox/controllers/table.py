@@ -1,0 +1,17 @@
+"""All controllers of a cluster, in the order in which one event wakes them."""
+
+from __future__ import annotations
+
+from appdelivery.sandbox.controllers import bootstrap, claims, deployments, nodes, pods, replicasets
+from appdelivery.sandbox.controllers.scheduler import scheduling
+
+CONTROLLERS = (
+    bootstrap.CONTROLLER,
+    nodes.CONTROLLER,
+    claims.CONTROLLER,
+    claims.VOLUMES,
+    deployments.CONTROLLER,
+    replicasets.CONTROLLER,
+    scheduling.CONTROLLER,
+    pods.CONTROLLER,
+)
