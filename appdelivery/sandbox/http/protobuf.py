@@ -3,7 +3,7 @@
 The table of messages (`data/protobuf-MINOR.json.gz`) is generated from the tags of Go's structs by
 tests/tools/record_protobuf.py.  A field is [JSON name, shape, element, mark]: shape "" (one), "l" (list), "m" (map with
 string keys); an empty name means that the message's fields are its parent's.  The mark says what a zero value means:
-"p" = it was set, "k" = it is always written, "" = the same as absent.
+"p" = it was set, "k" = it is always written, "" = the same as absent except for messages, "z" = for these too.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _varint(text: bytes, at: int) -> tuple[int, int]:
         byte = text[at]
         at += 1
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004 - the bit that says that more follow
+        if byte < 0x80:  # the bit that says that more follow
             return value, at
         shift += 7
 
@@ -120,7 +120,7 @@ def _message(messages: dict[str, Message], name: str, text: bytes) -> dict[str, 
             value = _value(messages, element, raw)
             if not key:
                 tree.update(value)
-            elif mark == "k" or (value is not None and (mark or value or isinstance(value, dict))):
+            elif mark == "k" or (value is not None and (mark == "p" or value or (not mark and isinstance(value, dict)))):
                 tree[key] = value
     return tree
 

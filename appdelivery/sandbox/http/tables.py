@@ -1,8 +1,10 @@
-"""Tables: rows as the server prints them, by the columns of a kind."""
+"""Tables: columns of a kind, a row for each object, and what of the object comes along."""
 
 from __future__ import annotations
 
-from appdelivery.sandbox.http import printers
+from appdelivery.sandbox import status
+from appdelivery.sandbox.http.printers import pods
+from appdelivery.sandbox.http.printers import rows as printing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     Body = dict[str, Any]
 
 META = "meta.k8s.io/v1"
+INCLUDED = ("", "Metadata", "Object", "None")
 
 
 def table(kind: Kind, rows: Sequence[Body], metadata: Body, *, headers: bool = True) -> Body:
@@ -24,14 +27,21 @@ def table(kind: Kind, rows: Sequence[Body], metadata: Body, *, headers: bool = T
 
 
 def row(cluster: Cluster, kind: Kind, body: Body, include: str) -> Body:
-    """include: what of the object comes along: Metadata (or empty), Object or None."""
-    made: Body = {"cells": printers.cells(cluster, kind, body)}
-    if include in ("", "Metadata"):
-        made["object"] = {"kind": "PartialObjectMetadata", "apiVersion": META, "metadata": body["metadata"]}
-    elif include == "Object":
+    """include: what of the object comes along: Metadata (or ""), Object, None."""
+    if include not in INCLUDED:
+        raise status.bad_request(
+            f'Unable to convert to Table as requested: includeObject: Invalid value: "{include}": '
+            "must be 'Metadata', 'Object', 'None', or empty"
+        )
+    made: Body = {"cells": printing.cells(kind, body, cluster.clock.now())}
+    if kind.family == ("", "pods") and (condition := pods.CONDITIONS.get((body.get("status") or {}).get("phase", ""))):
+        made["conditions"] = [condition]
+    if include == "Object":
         made["object"] = body
-    else:
+    elif include == "None":
         made["object"] = None
+    else:
+        made["object"] = {"kind": "PartialObjectMetadata", "apiVersion": META, "metadata": body["metadata"]}
     return made
 
 
