@@ -21,13 +21,12 @@ def run(words: list[str]) -> int:
     name = commands.ALIASES.get(name, name)
     if name not in commands.COMMANDS:
         return _unknown(name, rest)
-    import importlib
-
-    command = importlib.import_module(commands.module(name))
     from appdelivery.cli import flags
 
-    parser = flags.parser(name, command)
-    args = parser.parse_args(rest)
+    place = commands.module(name)
+    __import__(place)  # importlib's own module would import `warnings`
+    command = sys.modules[place]
+    args = flags.parse(name, command, rest)
     args.words = words  # as typed: what to repeat after an interruption
     answer: int = command.run(args)
     return answer

@@ -8,7 +8,6 @@ definition and of every shared part, the language, our code generator, the inter
 
 from __future__ import annotations
 
-import functools
 import marshal
 import os
 import sys
@@ -83,14 +82,19 @@ def _entry(data: bytes, path: str, tag: str) -> Compiled | None:
 
 def _key(tag: str) -> tuple[Any, ...]:
     """What an entry depends on beside its files."""
-    return appdelivery.__version__, module.LANGUAGE, module.CODE, sys.version, sys.implementation.cache_tag, _own(), tag
+    return appdelivery.__version__, module.LANGUAGE, module.CODE, sys.version, sys.implementation.cache_tag, OWN, tag
 
 
-@functools.cache
 def _own() -> tuple[int, ...]:
     """Times of the generator's own files, which change during its development without a new version."""
     here = os.path.dirname(__file__)
-    return tuple([os.stat(f"{here}/{name}.py").st_mtime_ns for name in GENERATORS])
+    try:
+        return tuple([os.stat(f"{here}/{name}.py").st_mtime_ns for name in GENERATORS])
+    except OSError:  # installed without sources: then they do not change
+        return ()
+
+
+OWN = _own()
 
 
 def _interned(tree: Any) -> Any:

@@ -6,8 +6,6 @@ definition: types and properties are checked where the catalogue is at hand.  Ca
 
 from __future__ import annotations
 
-import contextlib
-
 from appdelivery.errors import SpecError
 from appdelivery.model import reading_documents, reading_policies, reading_workflow, suggest
 from appdelivery.model import reading_fields as shape
@@ -100,8 +98,10 @@ def documents(values: Sequence[tuple[str, int, Any]], *, namespace: str = "defau
     for applications in (False, True):  # what they refer to comes first
         for kind, reader, tree in kinds:
             if kind and (kind == "Application") == applications:
-                with contextlib.suppress(shape.Enough):
+                try:  # noqa: SIM105 - contextlib costs more than all the rest of this module
                     _add(kind, reader, tree, namespace, found)
+                except shape.Enough:  # its problems are in the reader
+                    pass
     if problems := [problem for reader, _ in given for problem in reader.problems]:
         raise SpecError(problems[:LIMIT])
     warnings = tuple([warning for reader, _ in given for warning in reader.warnings])

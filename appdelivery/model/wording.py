@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -29,6 +27,8 @@ def shown(value: Any) -> str:
     """A value as it is: JSON, but text in single quotes; long ones are cut, maps and lists only named."""
     if isinstance(value, (dict, list)):
         return kind(value)
+    import json  # not needed while all is well
+
     if value is None or isinstance(value, (bool, int, float)):
         return json.dumps(value)[:LONGEST]
     text = str(value)

@@ -9,7 +9,7 @@ import os
 
 from appdelivery import errors
 from appdelivery.language.text import source, yaml_in
-from appdelivery.model import reading, redact
+from appdelivery.model import reading, redact, secret
 from appdelivery.model.problem import Problem
 from appdelivery.model.record import record
 from appdelivery.platform import overrides
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from appdelivery.model.application import Application
 
+    S = TypeVar("S")
     T = TypeVar("T")
 
 STDIN = "-"
+MASKS = (secret.MASK.encode(), *(b"\\" + sign for sign in (b"x", b"u", b"U", b"\n", b"\r")))  # as it is, or behind escapes
 ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -70,6 +72,8 @@ def load(request: Request, schemas: overrides.Schemas) -> Loaded:
 
 def _refuse_masks(trees: list[tuple[str, int, Any]], texts: dict[str, bytes]) -> None:
     """A masked manifest must not overwrite the real one."""
+    if not any(part in data for data in texts.values() for part in MASKS):  # the whole walk costs more than a parse
+        return
     found = [
         Problem(
             "the document holds masked text (<redacted…>): it was printed for people and is no input",
@@ -137,13 +141,13 @@ def locating(texts: dict[str, bytes], work: Callable[[], T]) -> T:
         raise errors.SpecError(source.locate(error.problems, texts)) from error
 
 
-def collecting(texts: dict[str, bytes], works: Sequence[Callable[[], T]]) -> list[T]:
-    """Runs several independent pieces of work; the problems of all come together."""
+def collecting(texts: dict[str, bytes], work: Callable[[S], T], on: Sequence[S]) -> list[T]:
+    """Does the same work on several things; the problems of all come together."""
     done: list[T] = []
     problems: list[Problem] = []
-    for work in works:
+    for one in on:
         try:
-            done.append(work())
+            done.append(work(one))
         except errors.SpecError as error:
             problems += error.problems
     if problems:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 
 from appdelivery import settings
 from appdelivery.catalog import catalog
@@ -44,8 +43,11 @@ def load(request: documents.Request, definitions: Sequence[str] = ()) -> Work:
 def render(work: Work, context: rendering.RenderContext) -> tuple[tuple[Application, Rendered], ...]:
     """Every application of the documents, rendered; the problems of all come together."""
     applications = work.loaded.applications
-    works = [partial(rendering.render, app, work.catalog.resolve, context) for app in applications]
-    made = documents.collecting(work.loaded.texts, works)
+
+    def of(app: Application) -> Rendered:
+        return rendering.render(app, work.catalog.resolve, context)
+
+    made = documents.collecting(work.loaded.texts, of, applications)
     return tuple(zip(applications, made, strict=True))
 
 

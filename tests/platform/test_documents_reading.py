@@ -99,9 +99,12 @@ def test_problems_of_every_file_come_at_once_with_their_places(tmp_path) -> None
     assert all(p.line for p in found.value.problems)
 
 
-def test_masked_text_is_no_input(tmp_path) -> None:
+@pytest.mark.parametrize(
+    "written", ["<redacted 1a2b3c4d>", r'"\x3credacted:7f>"', r'"\u003credacted>"', '"<reda\\\n  cted>"'], ids=range(4)
+)
+def test_masked_text_is_no_input(tmp_path, written) -> None:
     path = tmp_path / "a.yaml"
-    path.write_text(APP.format("a") + "x: <redacted 1a2b3c4d>\n")
+    path.write_text(APP.format("a") + f"x: {written}\n")
     with pytest.raises(errors.SpecError) as found:
         load(str(path))
     assert "masked text" in found.value.problems[0].message
