@@ -104,16 +104,23 @@ def _settled(tree: Any, path: Path, *, owner: str, prefix: str, problems: list[P
     kind = type(tree)
     if kind is Spelling:
         return _made(tree, path, owner=owner, prefix=prefix, problems=problems)
-    if (kind is not dict and kind is not list) or DEEP.isdisjoint(map(type, tree.values() if kind is dict else tree)):
+    if kind is not dict and kind is not list:
         return tree
     out = tree
     for key, value in tree.items() if kind is dict else enumerate(tree):
-        if type(value) in DEEP:
+        inner = type(value)
+        if inner is str or inner not in DEEP:
+            continue
+        if inner is Spelling:
+            new = _made(value, (*path, key), owner=owner, prefix=prefix, problems=problems)
+        elif not value or DEEP.isdisjoint(map(type, value.values() if inner is dict else value)):
+            continue
+        else:
             new = _settled(value, (*path, key), owner=owner, prefix=prefix, problems=problems)
-            if new is not value:
-                if out is tree:
-                    out = tree.copy()
-                out[key] = new
+        if new is not value:
+            if out is tree:
+                out = tree.copy()
+            out[key] = new
     return out
 
 

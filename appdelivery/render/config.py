@@ -41,16 +41,19 @@ def stamp(works: Sequence[Work], facts: Facts) -> None:
         parameters = w.parts[0].parameters
         if type(parameters) is dict and parameters.get(PARAMETER) is True:
             for made in w.objects:
-                if not made.trait and made.body["kind"] != "Job":
-                    made.body = _annotated(made.body, kept, facts.context.digest_key)
+                # The workload has a pod template; what comes with it, for example a Service, seldom.
+                if not made.trait and made.body["kind"] != "Job" and (pod := _pod(made.body)) is not None:
+                    made.body = _annotated(made.body, pod, kept, facts.context.digest_key)
 
 
-def _annotated(body: dict[str, Any], kept: Kept, key: bytes) -> dict[str, Any]:
+def _pod(body: dict[str, Any]) -> dict[str, Any] | None:
     spec = body.get("spec")
     template = spec.get("template") if type(spec) is dict else None
     pod = template.get("spec") if type(template) is dict else None
-    if type(pod) is not dict or type(template) is not dict or type(spec) is not dict:
-        return body
+    return pod if type(pod) is dict else None
+
+
+def _annotated(body: dict[str, Any], pod: dict[str, Any], kept: Kept, key: bytes) -> dict[str, Any]:
     named = uses(pod)
     if not named:
         return body
@@ -59,9 +62,10 @@ def _annotated(body: dict[str, Any], kept: Kept, key: bytes) -> dict[str, Any]:
     if not used:
         return body
     content = [[kind, name, _content(kept[kind, namespace, name])] for kind, name in used]
+    template = body["spec"]["template"]
     metadata = template.get("metadata") or {}
     annotations = {**(metadata.get("annotations") or {}), ANNOTATION: canonical.digest(content, key)[:LENGTH]}
-    return {**body, "spec": {**spec, "template": {**template, "metadata": {**metadata, "annotations": annotations}}}}
+    return {**body, "spec": {**body["spec"], "template": {**template, "metadata": {**metadata, "annotations": annotations}}}}
 
 
 def _content(body: dict[str, Any]) -> list[Any]:
@@ -73,16 +77,14 @@ def uses(pod: dict[str, Any]) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for field in ("containers", "initContainers"):
         for container in maps(pod.get(field)):
-            if "envFrom" in container:
-                for source in maps(container["envFrom"]):
-                    _add(found, source.get("configMapRef"), source.get("secretRef"))
-            if "env" in container:
-                for variable in maps(container["env"]):
-                    if type(value := variable.get("valueFrom")) is dict:
-                        _add(found, value.get("configMapKeyRef"), value.get("secretKeyRef"))
+            for source in maps(container.get("envFrom")):
+                _add(found, source.get("configMapRef"), source.get("secretRef"))
+            for variable in maps(container.get("env")):
+                if "valueFrom" in variable and type(value := variable["valueFrom"]) is dict:
+                    _add(found, value.get("configMapKeyRef"), value.get("secretKeyRef"))
     for volume in maps(pod.get("volumes")):
         _add(found, volume.get("configMap"), volume.get("secret"), "secretName")
-        if type(projected := volume.get("projected")) is dict:
+        if "projected" in volume and type(projected := volume["projected"]) is dict:
             for source in maps(projected.get("sources")):
                 _add(found, source.get("configMap"), source.get("secret"))
     return found
@@ -97,6 +99,9 @@ def _add(found: set[tuple[str, str]], config_map: Any, secret: Any, field: str =
 
 def maps(value: Any) -> Sequence[dict[str, Any]]:
     """The maps of a list; nothing for anything else."""
-    if value is None:
+    if type(value) is not list:
         return ()
-    return [item for item in value if type(item) is dict] if type(value) is list else ()
+    return value if ONLY_MAPS.issuperset(map(type, value)) else [item for item in value if type(item) is dict]
+
+
+ONLY_MAPS = frozenset((dict,))

@@ -136,11 +136,11 @@ def _find(of: Work, scope: _Scope, writers: Writers, *, facts: Facts, problems: 
 
 def _expressions(part: Part) -> list[Found]:
     """Leaves with expressions that are ours to resolve."""
-    if b"${" not in part.written:
+    if part.written.find(b"${") < 0:
         return []
     found: list[Found] = []
     for name, value in part.properties.items():
-        if b"${" in work.searchable(value):  # most hold none, which costs less to see than to walk
+        if work.searchable(value).find(b"${") >= 0:  # most hold none, which costs less to see than to walk
             _walk({name: value}, (), found)
     return [one for one in found if not _deferred(part, one[0])]
 

@@ -30,15 +30,23 @@ def fill(of: Work, facts: Facts) -> None:
             part.parameters = part.definition.code.check(part.properties)
         except schema.Refusal:
             problems += _refused(of, part, facts)
-        if b"$" in part.written and not problems and any(kind in part.written for kind in NAMED):
-            problems += _secrets(of, part, facts)
-        if b"$${" in part.written:
-            from appdelivery.language import inline
-
-            part.parameters = inline.unescape(part.parameters)
+        if part.written.find(b"$") >= 0:
+            problems += _dollars(of, part, facts, refused=bool(problems))
         if part.waiting:
             part.parameters = places.replaced(part.parameters, part.waiting)
     work.stop(problems)
+
+
+def _dollars(of: Work, part: Part, facts: Facts, *, refused: bool) -> list[Problem]:
+    """What begins with a dollar and is no expression: named secrets, and escapes."""
+    found: list[Problem] = []
+    if not refused and any([kind in part.written for kind in NAMED]):
+        found = _secrets(of, part, facts)
+    if b"$${" in part.written:
+        from appdelivery.language import inline
+
+        part.parameters = inline.unescape(part.parameters)
+    return found
 
 
 def _secrets(of: Work, part: Part, facts: Facts) -> list[Problem]:

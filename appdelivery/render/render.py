@@ -108,11 +108,8 @@ def _rendered(works: Sequence[Work], known: Facts) -> Rendered:
         message = f"the application renders {objects:,} objects, at most {bounds.OBJECTS:,} are possible"
         hint = "split it into several applications; setting limits.objects"
         raise SpecError([work.at(known.app, Problem(message, code="render.limit", hint=hint))])
-    used = {
-        (p.definition.kind, f"{p.definition.name}@{p.definition.version}", p.definition.hash)
-        for of in works
-        for p in of.parts
-    }
+    definitions = {id(part.definition): part.definition for of in works for part in of.parts}
+    used = {(d.kind, f"{d.name}@{d.version}", d.hash) for d in definitions.values()}
     return Rendered(
         app=known.app.key,
         key=hashing.key(works, known),
