@@ -20,6 +20,7 @@ from appdelivery.cli import (
     progress,
     wait,
 )
+from appdelivery.model.record import changed
 from appdelivery.platform import delivering, documents, local, rendering
 
 if TYPE_CHECKING:
@@ -101,9 +102,7 @@ async def carry_out(
     )
     try:
         with progress.showing(args) as hear:
-            from dataclasses import replace
-
-            ended = await delivering.deliver(p, planned, replace(how, progress=hear))
+            ended = await delivering.deliver(p, planned, changed(how, progress=hear))
     except BaseException as error:
         if isinstance(error, errors.AppError | Exception):
             raise

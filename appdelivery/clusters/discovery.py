@@ -7,12 +7,12 @@ an ordinary command asks nothing.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.model.live import ClusterFacts, Served
+from appdelivery.model.record import record
 from appdelivery.model.refs import Kind
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ACCEPT = ",".join(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """One discovery document as last read."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery.clusters import ownership
 from appdelivery.model import marks
 from appdelivery.model.live import Live, LiveFact
+from appdelivery.model.record import record
 from appdelivery.model.refs import Ref
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from appdelivery.model.refs import Kind
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Eyes:
     """What is needed to see an object as its application does."""
 

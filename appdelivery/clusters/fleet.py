@@ -6,12 +6,12 @@ Every method is a sentence here; how it is done stands in apply.py, reading.py, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.clusters import apply, cluster, facts, reading, reflector, removal, transport
 from appdelivery.model import marks
+from appdelivery.model.record import record
 from appdelivery.model.refs import Selector
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from appdelivery.model.refs import AppKey, Kind, Ref
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Connection:
     """How to reach one cluster; facts kept from an earlier time spare the discovery."""
 

@@ -10,7 +10,6 @@ import base64
 import binascii
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from appdelivery import errors
 from appdelivery.clusters.credentials import Credentials
 from appdelivery.language.text import yaml_in
 from appdelivery.model.problem import Problem
+from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ SHAPES: dict[str, tuple[type, ...]] = {
 NOT_SUPPORTED = ("username", "password")  # Kubernetes itself dropped them
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Context:
     name: str
     cluster: str
@@ -54,7 +54,7 @@ class Context:
     current: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trust:
     """What a kubeconfig that is not the user's own may bring along."""
 

@@ -13,13 +13,13 @@ import io
 import os
 import ssl
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from appdelivery import __version__, errors
 from appdelivery.clusters import answers, credentials, limiter, renewal, wire
 from appdelivery.clusters.http import aiohttp
+from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -36,7 +36,7 @@ LOOK = "check that the cluster runs and that the kubeconfig names its address"
 VERBS = {"GET": limiter.READ, "DELETE": limiter.DELETE}  # everything else writes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     connect_s: float = 5.0
     read_s: float = 30.0  # silence on a request
@@ -48,7 +48,7 @@ class Limits:
     throttled: int = 8  # attempts while the server says 429
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sent:
     """One line of the request log."""
 
@@ -61,14 +61,14 @@ class Sent:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     status: int
     body: Any
     etag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Call:
     verb: str
     path: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +33,7 @@ NEVER_RAN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cause:
     """All of `words` (lower case) stand in the text.  naming finds what the sentence's {thing} is, where the text says it."""
 

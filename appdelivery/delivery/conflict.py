@@ -7,10 +7,10 @@ over everything, an author's new value, the policy `conflict`, the command line,
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appdelivery.model import marks
+from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ VERTICAL_SCALERS = ("vpa-*", "*vertical-pod-autoscaler*")
 ALWAYS_OTHERS = (".metadata.finalizers", ".metadata.ownerReferences")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision:
     """Pairs of path and manager."""
 

@@ -16,7 +16,7 @@ from appdelivery.model import canonical, marks, suggest
 from appdelivery.model.change import Subject
 from appdelivery.model.live import ClusterFacts, Served
 from appdelivery.model.problem import Problem
-from appdelivery.model.record import changed
+from appdelivery.model.record import changed, record
 from appdelivery.model.refs import Ref, ref_of
 from appdelivery.render import scope
 
@@ -35,7 +35,7 @@ ARGO_SYNC = "argocd.argoproj.io/sync-options"
 RECREATE = "appdelivery.dev/recreate"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Desired:
     """One object as it is to be.  body has our labels and owner mark; revision and fence are added when it is sent."""
 
@@ -58,7 +58,7 @@ class Desired:
         return self.subject.identity
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prepared:
     """A manifest after everything that needs no cluster."""
 
@@ -164,14 +164,12 @@ def _marked(
         waits=one.waits,
     )
     rule = policies.collects(item)
-    return Desired(
-        **{name: getattr(item, name) for name in item.__slots__}
-        | {
-            "mode": "read-only" if policies.is_read_only(item) else "owned",
-            "gc": "never" if keeps(written) else rule.strategy if rule else "onAppUpdate",
-            "propagation": rule.propagation if rule else "",
-            "take_over": policies.takes_over(item),
-        }
+    return changed(
+        item,
+        mode="read-only" if policies.is_read_only(item) else "owned",
+        gc="never" if keeps(written) else rule.strategy if rule else "onAppUpdate",
+        propagation=rule.propagation if rule else "",
+        take_over=policies.takes_over(item),
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
@@ -20,6 +19,7 @@ from appdelivery.delivery.look import Known
 from appdelivery.delivery.policies import Policies
 from appdelivery.delivery.ports import ApplyOptions
 from appdelivery.model import fieldpath, marks, redact, secret
+from appdelivery.model.record import changed, record
 from appdelivery.model.refs import ref_of
 from appdelivery.model.secret import Secret
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 IN_FLIGHT = 16
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asking:
     fleet: Fleet
     known: Known
@@ -227,7 +227,7 @@ async def tried(
     notes += [f"{path} is taken from {manager}" for path, manager in made.forced if not manager.startswith(marks.MANAGER)]
     notes += [f"{path} is refused: {manager} owns it" for path, manager in made.refused]
     yielded = tuple([path for path, _ in made.yielded])
-    how = replace(how, force=True, leave_out=(*left, *yielded))
+    how = changed(how, force=True, leave_out=(*left, *yielded))
     return (await asking.fleet.apply(*place, how)).body, yielded, notes
 
 

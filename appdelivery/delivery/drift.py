@@ -7,14 +7,13 @@ and from changed order.  Called by platform for `diff` and `status --live`.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.delivery import compare, diff, look, paths, plan
 from appdelivery.delivery.ports import ApplyOptions
 from appdelivery.model import marks
-from appdelivery.model.record import changed
+from appdelivery.model.record import changed, record
 from appdelivery.model.refs import kind_of
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ IGNORED = {
 IGNORED_EVERYWHERE = ("/**/caBundle", "/metadata/annotations/deployment.kubernetes.io~1revision")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Drift:
     """kind: changed, missing, ownership (values right, ownership gone), order, schema (a CRD moved), unknown."""
 

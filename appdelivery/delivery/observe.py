@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.model import duration, marks
+from appdelivery.model.record import record
 from appdelivery.model.refs import Kind, Selector
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 POD = Kind("", "v1", "Pod")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sight:
     """One thing seen.  what: seen, gone, pod, resync, trouble."""
 

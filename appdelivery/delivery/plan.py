@@ -16,6 +16,7 @@ from appdelivery.delivery.policies import Policies
 from appdelivery.model import fieldpath, marks
 from appdelivery.model.change import Base, Change, Plan, Subject, Why
 from appdelivery.model.problem import Problem
+from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +37,7 @@ TOOLS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Consent:
     """What somebody with the right to do so has agreed to; none of it is implied by anything else."""
 
@@ -73,7 +74,7 @@ def plan(
     *,
     situation: Situation,
     given: Policies = Policies(),  # noqa: B008 - frozen
-    consent: Consent = Consent(),
+    consent: Consent = Consent(),  # noqa: B008 - frozen
 ) -> Plan:
     table = _Table(
         app, {i.identity: i for i in desired}, {r.identity: r for r in inventory}, known, situation, given, consent

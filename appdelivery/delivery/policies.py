@@ -7,12 +7,12 @@ In every rule list the first matching rule wins; the rules of several policies o
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery.delivery import paths
 from appdelivery.delivery.health.rule import Rule
 from appdelivery.model import duration, marks
+from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Compile = Callable[[Mapping[str, Any]], Evaluate]  # expressions of a health rule to a function of a live body
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Selector:
     """Lists are ANDed, the values of one ORed; names may hold an anchored `*`."""
 
@@ -51,14 +51,14 @@ class Selector:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HealthRule:
     selector: Selector
     expressions: Mapping[str, Any]  # healthy, failed, suspended, message
     wait: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Patience:
     """When waiting ends; seconds."""
 
@@ -68,7 +68,7 @@ class Patience:
     rules: tuple[HealthRule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConflictRule:
     do: str  # yield, force, fail
     selector: Selector | None = None  # None = every object
@@ -83,21 +83,21 @@ class ConflictRule:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DriftRule:
     mode: str  # off, observe, heal
     selector: Selector | None = None
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CollectRule:
     selector: Selector
     strategy: str = "onAppUpdate"  # onAppUpdate, onAppDelete, never
     propagation: str = ""  # orphan, cascading, '' = by kind
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Policies:
     patience: Patience = Patience()
     conflict: tuple[ConflictRule, ...] = ()

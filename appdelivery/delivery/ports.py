@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from appdelivery.model.history import Managed
+from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     ResolveSecret = Callable[["SecretRef"], Awaitable["Secret"]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ApplyOptions:
     """How one object is written.  The request is one server-side apply unless `mode` says replace (PUT)."""
 
@@ -45,7 +46,7 @@ class ApplyOptions:
     absorb: tuple[str, ...] = ()  # legacy managers (globs) whose entries lose our fields afterwards
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Applied:
     """What the server did.  body is its answer, managedFields included."""
 
@@ -60,7 +61,7 @@ class Applied:
     requests: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeleteOptions:
     uid: str = ""  # precondition
     version: int = 0  # precondition resourceVersion; 0 = none
@@ -68,7 +69,7 @@ class DeleteOptions:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogOptions:
     container: str = ""
     follow: bool = False
@@ -77,7 +78,7 @@ class LogOptions:
     since_s: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Observed:
     """One event of a watch: kind is seen, gone or resync (after a gap: every object of `of` was reported anew)."""
 
@@ -124,7 +125,7 @@ class Fleet(Protocol):
         """Starts with what is there, then a resync per kind, then changes, for ever.  Never misses silently."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Installation:
     id: str  # 32 hex; the first 8 are the object label
     digest_key: bytes
@@ -157,19 +158,19 @@ class ReleaseRequest:
 
 
 # The facts one `record` may hold; all of a call commit together.
-@dataclass(frozen=True, slots=True)
+@record
 class ObjectIntended:
     """The row before the first apply.  An existing row keeps what it knows and gets the new `wanted`, component, gc, wait."""
 
     row: Managed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ObjectApplied:
     row: Managed  # state present
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ObjectDeleting:
     """Intent to delete.  The journal refuses (Conflict, code release.superseded) when a newer release than `release` exists
     or the row's `wanted` is not older than it (guard G1)."""
@@ -178,13 +179,13 @@ class ObjectDeleting:
     release: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ObjectGone:
     identity: Identity
     why: str  # deleted, absent, released
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ObjectSeen:
     identity: Identity
     health: str
@@ -195,7 +196,7 @@ class ObjectSeen:
     drift: str = "none"  # none, changed, missing
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReleaseEnded:
     release: int
     outcome: str
@@ -203,7 +204,7 @@ class ReleaseEnded:
     counts: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventAdded:
     event: Event
 

@@ -5,11 +5,11 @@ Called by graph, which makes edges of them, and by look, which asks for those th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery.delivery import listkeys
 from appdelivery.model import fieldpath
+from appdelivery.model.record import record
 from appdelivery.model.refs import kind_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 OF_GROUP = {"Deployment": "apps", "StatefulSet": "apps", "ReplicaSet": "apps", "DaemonSet": "apps"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Named:
     """An object that another one names.  hard: the server refuses without it; else pods merely wait for it."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery.model import canonical, fieldpath, redact
+from appdelivery.model.record import record
 from appdelivery.model.secret import Secret
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ AUTOMATIC = frozenset(("Job",))
 BY_NAME = frozenset(("PersistentVolumeClaim", "PersistentVolume", "Namespace", "CustomResourceDefinition"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     allowed: bool
     propagation: str  # of the deletion

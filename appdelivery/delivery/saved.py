@@ -7,7 +7,6 @@ hold any are named by their digest and stay encrypted in the store.  Pure; calle
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from appdelivery.delivery import graph
 from appdelivery.delivery.plan import Consent
 from appdelivery.model import canonical, duration, redact, secret
 from appdelivery.model.change import Base, Change, Edge, Plan, Subject, Why
+from appdelivery.model.record import record
 from appdelivery.model.refs import AppKey, Ref
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ VALID_S = 86400.0
 LARGEST = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Saved:
     plan: Plan
     revision: str  # key of the content that was rendered
@@ -252,7 +252,7 @@ def _moment(text: str) -> datetime:
 
 
 def _consent_tree(consent: Consent) -> dict[str, Any]:
-    tree = {name: getattr(consent, name) for name in consent.__slots__}
+    tree = {name: getattr(consent, name) for name in Consent.__annotations__}
     return {**tree, "deletes": sorted(consent.deletes)}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
@@ -198,7 +197,7 @@ async def _update(one: _Sending) -> Applied:
     if let := await handover.let_go(one.run.fleet, one.cluster, one.ref, applied.body):
         # The object's version moved, our fields did not: what was recorded of them stays true.
         one.requests += let.requests
-        applied = replaced(applied, version=let.version, body=let.body, generation=let.generation)
+        applied = changed(applied, version=let.version, body=let.body, generation=let.generation)
     return applied
 
 
@@ -267,7 +266,7 @@ async def _apply(
         _give_up(one, decision)
         one.requests += 1
         left = tuple(dict.fromkeys((*left, *[path for path, _ in decision.yielded])))
-        applied = await run.fleet.apply(one.cluster, one.ref, body, replaced(how, force=True, leave_out=left))
+        applied = await run.fleet.apply(one.cluster, one.ref, body, changed(how, force=True, leave_out=left))
     one.requests += applied.requests - 1
     return applied
 

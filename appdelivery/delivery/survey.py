@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from appdelivery import errors
 from appdelivery.model import marks
 from appdelivery.model.live import Health
+from appdelivery.model.record import record
 from appdelivery.model.refs import Kind, Selector
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ MISSING = Health("missing", "Missing", "it is not in the cluster")
 OF_CLUSTER = (errors.Unreachable, errors.Unauthorized, errors.TimedOut, errors.Throttled)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judged:
     """An object of the inventory; live is None when it is absent or could not be read."""
 

@@ -16,7 +16,7 @@ from appdelivery.delivery.health import pods
 from appdelivery.delivery.ports import LogOptions
 from appdelivery.model import redact, secret
 from appdelivery.model.live import Health, KubeEvent, Live
-from appdelivery.model.record import changed
+from appdelivery.model.record import changed, record
 from appdelivery.model.refs import Kind, Ref, Selector
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ WITH_PODS = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "
 STATES = ("degraded", "missing", "progressing", "unknown", "suspended", "healthy")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One object on the way down; container is '' unless one is to blame."""
 

@@ -14,6 +14,7 @@ from appdelivery.delivery import health
 from appdelivery.delivery.plan import Consent
 from appdelivery.delivery.policies import Policies
 from appdelivery.model import redact
+from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -61,7 +62,7 @@ class Work:
         return self.release.app
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seen:
     """Progress: the health of an object has changed."""
 
@@ -69,7 +70,7 @@ class Seen:
     health: Health
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Started:
     """Progress: an object is being written or deleted."""
 

@@ -4,7 +4,6 @@ carries releases out; nothing here knows how that is done.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from appdelivery.delivery import release as releases
 from appdelivery.delivery import saved
 from appdelivery.delivery.ports import ReleaseRequest
 from appdelivery.delivery.work import Hooks, Work
+from appdelivery.model.record import changed, record
 from appdelivery.platform import expressions, identity, planning, reaching, rendering
 from appdelivery.platform.guard import guard
 
@@ -34,7 +34,7 @@ RENEW_S = 10.0
 TURN_S = 2.0  # between two tries to get the lease of an application that somebody works on
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class How:
     """How a release is carried out, beside what it is."""
 
@@ -256,7 +256,7 @@ async def planned_from(p: Platform, read: Saved) -> Planned:
     work = rendering.Work(documents.Loaded((app,), {}, ()), catalog)
     fresh = await planning.of_application(p, work, app, target, planning.Ask(read.consent))
     saved.compare(read, fresh.plan)
-    return replace(fresh, plan=read.plan)
+    return changed(fresh, plan=read.plan)
 
 
 def settled(made: Plan) -> bool:

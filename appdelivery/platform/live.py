@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
@@ -10,7 +9,7 @@ from appdelivery.delivery import health
 from appdelivery.delivery import why as explaining
 from appdelivery.delivery.ports import LogOptions
 from appdelivery.model.live import Health
-from appdelivery.model.record import changed
+from appdelivery.model.record import changed, record
 from appdelivery.model.refs import Kind, Selector
 from appdelivery.platform import identity, looking, planning, rules
 from appdelivery.platform.guard import guard
@@ -109,7 +108,7 @@ async def why(p: Platform, app: AppKey) -> Answer:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Waited:
     """healthy, failed or timed-out, and what was in the way."""
 
@@ -172,7 +171,7 @@ def _ending(seen: dict[Any, Health]) -> tuple[str, str] | None:
     return ("healthy", f"{len(seen)} objects are healthy") if all(v.state == "healthy" for v in seen.values()) else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Logs:
     component: str = ""
     container: str = ""
@@ -230,7 +229,7 @@ def _containers(pod: Live) -> list[str]:
     return [str(c.get("name")) for c in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Branch:
     """An object, its health, and what it owns."""
 

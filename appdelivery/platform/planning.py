@@ -15,7 +15,7 @@ from appdelivery.delivery import plan as planner
 from appdelivery.delivery import replace as replacing
 from appdelivery.model import reading
 from appdelivery.model.manifest import Manifest, Origin, Rendered, RenderedComponent
-from appdelivery.model.record import changed
+from appdelivery.model.record import changed, record
 from appdelivery.model.refs import ref_of
 from appdelivery.platform import discovered, identity, reaching, rendering, rules
 from appdelivery.render.render import ClusterVersion, RenderContext, render
@@ -50,7 +50,7 @@ class Target:
     credentials: Credentials
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Planned:
     """A plan and everything that carrying it out needs."""
 
@@ -194,7 +194,7 @@ async def of_revision(p: Platform, app: AppKey, number: int, target: Target, ask
         context=None,
         again=None,
     )
-    return replace(planned, cause="rollback", cause_ref=str(number), revision=number)
+    return changed(planned, cause="rollback", cause_ref=str(number), revision=number)
 
 
 async def of_deletion(p: Platform, app: AppKey, target: Target, ask: Ask) -> Planned:
@@ -224,7 +224,7 @@ async def of_deletion(p: Platform, app: AppKey, target: Target, ask: Ask) -> Pla
         request="delete",
         depends_on={c.name: c.depends_on for c in old.components},
     )
-    return replace(planned, revision=newest.revision)
+    return changed(planned, revision=newest.revision)
 
 
 async def _planned(

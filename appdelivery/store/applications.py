@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from appdelivery import errors
 from appdelivery.model.history import Release, Revision, Summary
+from appdelivery.model.record import record
 from appdelivery.model.refs import AppKey
 from appdelivery.store import blobs, content, events, pages
 from appdelivery.store import releases as acts
@@ -52,7 +52,7 @@ _id = sa.select(application.c.id).where(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RevisionContent:
     number: int
     key: str

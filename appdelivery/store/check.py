@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from appdelivery import errors
+from appdelivery.model.record import record
 from appdelivery.store import blobs, clusters, installation, keys, secrets
 from appdelivery.store.tables import all as tables
 
@@ -34,7 +34,7 @@ inventory, cluster = tables.inventory.inventory, tables.clusters.cluster
 blob, secret, work_item = tables.blobs.blob, tables.secrets.secret, tables.work.work_item
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     what: str  # file, schema, content, secrets, counters, leases, ownership
     level: str  # error, warning

@@ -5,12 +5,12 @@ Called by platform; `ids` also by `record`, inside its transaction.  Lists never
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from appdelivery import errors
+from appdelivery.model.record import record
 from appdelivery.store import trees
 from appdelivery.store.tables.clusters import cluster
 from appdelivery.store.tables.inventory import inventory
@@ -28,7 +28,7 @@ _this = cluster.c.name == sa.bindparam("key")
 _ids = sa.select(cluster.c.id, cluster.c.name).where(cluster.c.name.in_(sa.bindparam("names", expanding=True)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cluster:
     name: str
     server: str

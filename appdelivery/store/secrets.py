@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets as randomness
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from appdelivery import errors
 from appdelivery.model.history import Actor
+from appdelivery.model.record import record
 from appdelivery.model.secret import Secret, SecretRef
 from appdelivery.store import events, installation
 from appdelivery.store.tables.secrets import secret
@@ -40,7 +40,7 @@ _versions = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """What may be shown of a secret.  mark: equal values of one installation have equal marks."""
 
@@ -139,7 +139,7 @@ def remove(store: Store, *, scope: str, owner: str, name: str) -> int:
     return store.write(lambda connection: connection.execute(sa.delete(secret).where(*these)).rowcount)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Made:
     version: int
     value: Secret

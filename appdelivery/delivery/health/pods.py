@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from appdelivery.delivery.health.conditions import Facts, said
 from appdelivery.model.live import Health
+from appdelivery.model.record import record
 
 BROKEN_WAITS = ("InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Container:
     """What one container says of itself.  failed: it cannot go on as it is."""
 

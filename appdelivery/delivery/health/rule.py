@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery.model.live import Health
+from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from appdelivery.model.refs import Ref
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """applies says whether the rule is meant for an object.  evaluate gives failed, suspended, healthy and message
     for a live body; None when the rule only sets the wait class."""

@@ -6,18 +6,18 @@ This module reads rows; they stand in rows.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery.delivery.health import conditions, generic
 from appdelivery.delivery.health.conditions import Facts, reason, said
 from appdelivery.model.live import Health
+from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Phase:
     """A field of status (dotted; `a|b` = the first that is there) and its words.  Any other word is progressing."""
 
@@ -29,7 +29,7 @@ class Phase:
     optional: bool = False  # absent says nothing; else absent is progressing
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """Names of conditions, unless said otherwise.
 
