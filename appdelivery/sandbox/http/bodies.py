@@ -60,8 +60,9 @@ def form_of_patch(content_type: str) -> str:
     return form
 
 
-def read(kind: Kind, content_type: str, text: bytes) -> Any:
-    """An object that is to be created or to replace one."""
+def read(kind: Kind, content_type: str, text: bytes, *, called: str = "") -> Any:
+    """An object that is to be created or to replace one.  called: the kind that is expected, when it is another."""
+    expected = called or kind.kind
     form = media(content_type)
     if form not in READABLE:
         raise _unsupported()
@@ -76,14 +77,14 @@ def read(kind: Kind, content_type: str, text: bytes) -> Any:
         shown = _shown(text) if form == READABLE[0] else text.hex()
         prefix = "couldn't get version/kind; json parse error: " if form == READABLE[0] else ""
         raise status.bad_request(
-            f"the object provided is unrecognized (must be of type {kind.kind}): {prefix}{wrong} ({shown})"
+            f"the object provided is unrecognized (must be of type {expected}): {prefix}{wrong} ({shown})"
         ) from None  # fmt: skip
     if tree is None:
         return {}
     if not isinstance(tree, dict):
         what = KINDS_OF_GO.get(type(tree), "value")
         raise status.bad_request(
-            f"the object provided is unrecognized (must be of type {kind.kind}): couldn't get version/kind; json parse error: "
+            f"the object provided is unrecognized (must be of type {expected}): couldn't get version/kind; json parse error: "
             f"json: cannot unmarshal {what} into Go value of type {TYPE_META} ({text.hex()})"
         )
     return tree

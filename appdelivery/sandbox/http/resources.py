@@ -34,8 +34,10 @@ def serve(call: Call, kind: Kind, watch: str | None = None) -> Answer:
     request = call.request
     check(call, kind)
     if request.subresource:
-        return subresources.serve(call, kind)
-    if (kind.group, kind.plural) in reviews.KINDS:
+        answer = subresources.own(call, kind)
+        if answer is not None:
+            return answer
+    elif (kind.group, kind.plural) in reviews.KINDS:
         return reviews.serve(call, kind)
     match request.verb:
         case "get":
@@ -60,14 +62,16 @@ def check(call: Call, kind: Kind) -> None:
     """That the path exists and takes the method."""
     request = call.request
     place = request.place
-    if place.rest or (place.namespace and not kind.namespaced and kind.plural != "namespaces"):
+    if (place.rest and place.subresource != "proxy") or (
+        place.namespace and not kind.namespaced and kind.plural != "namespaces"
+    ):
         raise status.no_such_path()
     if place.name and kind.namespaced and not place.namespace:
         raise status.no_such_path()
     if place.subresource:
         if place.subresource not in kind.subresources:
             raise status.no_such_path()
-        if subresources.verb(request.method, place.verb) not in subresources.verbs(kind, place.subresource):
+        if place.verb not in subresources.verbs(kind, place.subresource):
             raise status.method_not_allowed()
         return
     everywhere = kind.namespaced and not place.namespace

@@ -1,9 +1,9 @@
-"""What lies below an object: status, scale, log, eviction; exec and its like are refused."""
+"""What lies below an object: which of it is served and by whom."""
 
 from __future__ import annotations
 
 from appdelivery.sandbox import status
-from appdelivery.sandbox.http import lists
+from appdelivery.sandbox.http import evictions, logs, reviews, scales
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,25 +11,29 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.http.serving import Call
     from appdelivery.sandbox.kinds import Kind
 
+STREAMS = frozenset(["exec", "attach", "portforward", "proxy"])
 
-def verb(method: str, verb: str) -> str:
-    return verb
+
+def own(call: Call, kind: Kind) -> Answer | None:
+    """The answer of a subresource that is not the object itself; None for those that are, such as status."""
+    match call.request.subresource:
+        case "scale":
+            return scales.serve(call, kind)
+        case "log":
+            return logs.serve(call, kind)
+        case "eviction":
+            return evictions.serve(call, kind)
+        case "token":
+            return reviews.token(call, kind)
+        case name if name in STREAMS or name == "binding":
+            if call.cluster.collection(kind).get(call.request.key) is None:
+                raise status.not_found(kind, call.request.name)
+            message = f"the sandbox has no containers: {kind.plural}/{name} is not served"
+            raise status.Refusal(501, "NotImplemented", message, details=kind.details(call.request.name))
+    return None
 
 
 def verbs(kind: Kind, subresource: str) -> list[str]:
     found = next(entry for entry in kind.discovery["subresources"] if entry["subresource"] == subresource)
     listed: list[str] = found["verbs"]
     return listed
-
-
-def serve(call: Call, kind: Kind) -> Answer:
-    from appdelivery.sandbox.http import resources
-
-    request = call.request
-    if request.subresource != "status":
-        raise status.Refusal(501, "NotImplemented", "not served by the sandbox")
-    if request.verb == "get":
-        return lists.get(call, kind)
-    if request.verb == "patch":
-        return resources.patch(call, kind)
-    return resources.replace(call, kind)
