@@ -33,6 +33,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "place": {"cluster": "register and look at clusters"},
     "run it": {
+        "sandbox": "simulated clusters on this computer: start, stop, faults",
         "secret": "set, list and remove secret values",
         "db": "migrate, check, back up and restore the store",
         "doctor": "check this installation",

@@ -16,7 +16,7 @@ from appdelivery.sandbox import storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from appdelivery.sandbox.cluster import Cluster
     from appdelivery.sandbox.kinds import Family
@@ -38,12 +38,14 @@ DROP = 'delete from objects where cluster = ? and "group" = ? and plural = ? and
 
 
 class State:
-    """An open state file; nobody else may have it open."""
+    """An open state file; nobody else may have it open.  on_change: called at the first change after a flush."""
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.on_change: Callable[[], None] = lambda: None
         self._changed: dict[Row, Item | None] = {}  # the last of every object since the last flush; None = gone
         self._clusters: list[Cluster] = []
+        self._failed: errors.SourceError | None = None
         fresh = not os.path.exists(path) or os.path.getsize(path) == 0
         try:
             if fresh:
@@ -116,11 +118,15 @@ class State:
             yield (group, plural), body
 
     def _note(self, cluster: str, event: Event) -> None:
+        if not self._changed:
+            self.on_change()
         item = None if event.type == storage.DELETED else event.item
         self._changed[cluster, event.family, event.item.key] = item
 
     def flush(self) -> None:
-        """Everything committed so far is in the file when this returns."""
+        """Everything committed so far is in the file when this returns; once that has failed it fails for ever."""
+        if self._failed is not None:
+            raise self._failed
         if not self._changed:
             return
         changed, self._changed = self._changed, {}
@@ -136,7 +142,8 @@ class State:
             self._file.executemany("update clusters set revision = ? where name = ?", revisions)
             self._file.execute("commit")
         except sqlite3.Error as error:
-            raise self._trouble("write", error) from error
+            self._failed = self._trouble("write", error)
+            raise self._failed from error
 
     def wipe(self) -> None:
         """Forgets every cluster."""

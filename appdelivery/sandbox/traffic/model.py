@@ -42,7 +42,7 @@ class Traffic:
         cluster: Cluster,
         *,
         now: Callable[[], float] = time.time,
-        soon: Callable[[Callable[[], None]], None] | None = None,
+        soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self.cluster = cluster
         self.now = now
