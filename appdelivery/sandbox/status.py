@@ -40,7 +40,7 @@ class Refusal(Exception):
         }  # fmt: skip
         if self.reason:
             status["reason"] = self.reason
-        if self.details:
+        if self.details is not None:
             status["details"] = dict(self.details)
         return status | {"code": self.code}
 

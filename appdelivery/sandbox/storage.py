@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Key = tuple[str, str]  # (namespace, name); namespace '' = cluster-scoped
     Body = dict[str, Any]
+    Place = tuple[Family, Key]
     Listener = Callable[["Event"], None]
 
 HISTORY = 2_000  # events a family keeps for watches; an older version gets 410
@@ -96,10 +97,17 @@ class Collection:
             del self._items[key[0]]
 
 
+def owners(body: Body) -> list[str]:
+    """The uids of an object's owners."""
+    return [reference["uid"] for reference in body["metadata"].get("ownerReferences") or () if "uid" in reference]
+
+
 class Storage:
     def __init__(self, history: int = HISTORY) -> None:
         self.revision = 1
         self.limit = history
+        self.places: dict[str, Place] = {}  # where the object with a uid is
+        self.owned: dict[str, dict[Place, None]] = {}  # by the uid of an owner: what names it in ownerReferences
         self._families: dict[Family, Collection] = {}
         self._listeners: list[Listener] = []
 
@@ -124,6 +132,7 @@ class Storage:
             kept.drop(item.key)
         else:
             kept.put(item)
+        self._index(family, old, None if type == DELETED else item)
         self._tell(kept, Event(type, family, item, old))
         return item
 
@@ -137,10 +146,28 @@ class Storage:
     def restore(self, revision: int, bodies: Iterator[tuple[Family, Body]]) -> None:
         """Objects of a former run, as they were; versions from before have no history."""
         for family, body in bodies:
-            self.family(family).put(Item(body, int(body["metadata"]["resourceVersion"])))
+            item = Item(body, int(body["metadata"]["resourceVersion"]))
+            self.family(family).put(item)
+            self._index(family, None, item)
         self.revision = revision
         for _, kept in self.families():
             kept.floor = revision
+
+    def _index(self, family: Family, old: Item | None, new: Item | None) -> None:
+        """Keeps `places` and `owned` in step."""
+        if old is not None:
+            place = (family, old.key)
+            if new is None or old.uid != new.uid:
+                self.places.pop(old.uid, None)
+            for uid in owners(old.body):
+                self.owned.get(uid, {}).pop(place, None)
+                if not self.owned.get(uid, True):
+                    del self.owned[uid]
+        if new is not None:
+            place = (family, new.key)
+            self.places[new.uid] = place
+            for uid in owners(new.body):
+                self.owned.setdefault(uid, {})[place] = None
 
     def _tell(self, kept: Collection, event: Event) -> None:
         if len(kept.history) >= self.limit:

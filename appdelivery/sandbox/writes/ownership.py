@@ -287,19 +287,17 @@ def _apply(write: Write, live: Body, config: Body, managed: Managed, *, force: b
     mentioned = merging.fields(write.type, config)
     if write.reset:
         mentioned -= fieldsets.below(mentioned, write.reset)
-    mentioned -= STRIPPED
     entry = write.entry(APPLY)
     before = managed.get(entry.owner)
     after = dict(managed)
-    if before is not None:
-        entry.paths, entry.tree = before.paths, before.tree
-        entry.take(mentioned)
-    else:
-        entry.paths = mentioned
+    entry.paths = mentioned
     after[entry.owner] = entry
     if before is not None and before.paths:
         merged = _prune(write, merged, before, after)
     _change(write, live, merged, after, entry.owner, force=force)
+    entry.take(entry.paths - STRIPPED)
+    if before is not None and entry.paths == before.paths:
+        entry.tree = before.tree
     return merged, after
 
 

@@ -93,11 +93,17 @@ def change(kind: Kind, old: Body, new: Body, subresource: str) -> None:
     """Puts back what a write on this way may not change, and counts the generation."""
     if subresource == "status":
         _only_status(kind, old, new)
+    elif subresource == "finalize":
+        _only_finalizers(old, new)
     elif has_status(kind):
         if "status" in old:
             new["status"] = old["status"]
         else:
             new.pop("status", None)
+    elif kind.family == ("", "namespaces"):
+        new["status"] = old["status"]
+    if kind.family == ("", "namespaces") and subresource != "finalize":
+        new["spec"] = old["spec"]
     if kind.family == DAEMONS:
         _template_generation(old, new)
     generation = old["metadata"].get("generation")
@@ -105,6 +111,15 @@ def change(kind: Kind, old: Body, new: Body, subresource: str) -> None:
         new["metadata"]["generation"] = generation + 1 if not subresource and counts(kind, old, new) else generation
     else:
         new["metadata"].pop("generation", None)
+
+
+def _only_finalizers(old: Body, new: Body) -> None:
+    """The subresource finalize of a namespace."""
+    finalizers = (new.get("spec") or {}).get("finalizers")
+    new["spec"] = {**old["spec"], "finalizers": finalizers}
+    if not finalizers:
+        del new["spec"]["finalizers"]
+    new["status"] = old["status"]
 
 
 def _template_generation(old: Body, new: Body) -> None:

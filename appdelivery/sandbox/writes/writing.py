@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.writes.fieldsets import Paths
     from appdelivery.sandbox.writes.types import Type
 
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def read(cluster: Cluster, kind: Kind, item: Item) -> Body:
@@ -74,6 +73,7 @@ def _created(cluster: Cluster, kind: Kind, new: Body, options: Options, warnings
     stored = conversion.stored(cluster, kind, new)
     item = cluster.storage.commit(storage.ADDED, kind.family, stored)
     customs.committed(cluster, kind, item.body)
+    deleting.born(cluster, kind, item.body)
     return Written(read(cluster, kind, item), created=True, warnings=warnings)
 
 
@@ -148,9 +148,12 @@ def _changed(
         return Written(new, warnings=warnings)
     stored = conversion.stored(cluster, kind, new)
     if deleting.ends(old, new):
-        return Written(deleting.finish(cluster, kind, stored), warnings=warnings)
+        gone = deleting.finish(cluster, kind, stored)
+        return Written(conversion.served(cluster, kind, gone), warnings=warnings)
     changed = cluster.storage.commit(storage.MODIFIED, kind.family, stored)
     customs.committed(cluster, kind, changed.body)
+    if new["metadata"].get("ownerReferences") != old["metadata"].get("ownerReferences"):
+        deleting.born(cluster, kind, changed.body)
     return Written(read(cluster, kind, changed), warnings=warnings)
 
 
