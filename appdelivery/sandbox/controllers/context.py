@@ -39,10 +39,16 @@ class Context:
         self.certificate = ""  # of the authority that signs for this cluster, as pods find it
         self.figures: dict[tuple[str, str, str, str], Any] = {}  # of autoscalers, see `figures`
         self._marks: dict[tuple[str, str], tuple[Any, float]] = {}
+        self._balancers = 0
         self._began = cluster.clock.now() - timedelta(seconds=cluster.clock.elapsed())
 
     def suffix(self, length: int = 5) -> str:
         return "".join(self.random.choices(SAFE, k=length))
+
+    def outside(self) -> str:
+        """The address of a load balancer, the next one each time."""
+        self._balancers += 1
+        return f"203.0.{113 + (self._balancers >> 8)}.{self._balancers & 255}"
 
     def stamp(self) -> str:
         return self.clock.stamp()

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from appdelivery.sandbox.controllers import bootstrap, claims, deployments, nodes, pods, replicasets
+from appdelivery.sandbox.controllers import (
+    bootstrap,
+    claims,
+    cronjobs,
+    daemonsets,
+    deployments,
+    jobs,
+    nodes,
+    pods,
+    replicasets,
+    services,
+    statefulsets,
+)
 from appdelivery.sandbox.controllers.scheduler import scheduling
 
 CONTROLLERS = (
@@ -12,6 +24,11 @@ CONTROLLERS = (
     claims.VOLUMES,
     deployments.CONTROLLER,
     replicasets.CONTROLLER,
+    statefulsets.CONTROLLER,
+    daemonsets.CONTROLLER,
+    jobs.CONTROLLER,
+    cronjobs.CONTROLLER,
     scheduling.CONTROLLER,
     pods.CONTROLLER,
+    services.CONTROLLER,
 )

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 MANAGER = "kube-controller-manager"
 KUBELET = "kubelet"
 _PLAIN = writes.Options(manager=MANAGER)
-_STATUS = writes.Options(manager=MANAGER, subresource="status")
-_KUBELET = writes.Options(manager=KUBELET, subresource="status")
+_STATUSES = {name: writes.Options(manager=name, subresource="status") for name in (MANAGER, KUBELET)}
 
 
 def create(context: Context, body: Body, *, manager: str = MANAGER) -> Body:
@@ -42,7 +41,7 @@ def status(
     if new == body.get("status") and (metadata is None or metadata == body["metadata"]):
         return body
     cluster = context.cluster
-    options = _STATUS if manager == MANAGER else _KUBELET
+    options = _STATUSES.get(manager) or writes.Options(manager=manager, subresource="status")
     kind = cluster.kind(body["apiVersion"], body["kind"])
     changed = {**body, "metadata": metadata or body["metadata"], "status": new}
     return writes.replace(cluster, kind, objects.key(body), changed, options).body
