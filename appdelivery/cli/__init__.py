@@ -11,8 +11,6 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     import gc
 
-    from appdelivery.cli import failures
-
     # A command lives for a tenth of a second: collecting what imports make costs more than it ever gives back.
     gc.set_threshold(50_000, 20, 100)
     try:
@@ -26,6 +24,8 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout = None
         return 0
     except Exception as error:  # the one place where every failure becomes text and an exit code
+        from appdelivery.cli import failures
+
         return failures.report(error, words)
 
 

@@ -6,11 +6,13 @@ import os
 import sys
 
 from appdelivery import errors, settings
-from appdelivery.platform import documents, overrides
+from appdelivery.platform import documents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from appdelivery.platform import overrides
 
 
 def request(args: Namespace) -> documents.Request:
@@ -40,7 +42,11 @@ def definitions(args: Namespace) -> tuple[str, ...]:
 
 
 def changes(args: Namespace) -> list[overrides.Change]:
+    """--values first, then the flags in the order of this list: the nearer to one value, the later."""
+    if not (args.values or args.set or args.set_string or args.set_json or args.set_file):
+        return []
     from appdelivery.language.text import yaml_in
+    from appdelivery.platform import overrides
 
     found = []
     for path in args.values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from appdelivery.cli import asking, clean, failures, flags, printing
+from appdelivery.cli import asking, flags
 from appdelivery.platform import rendering
 from appdelivery.render.render import RenderContext
 
@@ -31,18 +31,24 @@ def run(args: Namespace) -> int:
         )
     bodies = [m.body for _, made in rendering.render(work, context) for m in made.manifests]
     if args.lenient or args.warnings:
+        from appdelivery.cli import failures
+
         failures.problems(work.loaded.warnings)
     if args.output == "name":
+        from appdelivery.cli import clean
+
         sys.stdout.write("".join(clean.text(f"{b['kind'].lower()}/{b['metadata']['name']}") + "\n" for b in bodies))
-        return failures.DONE
+        return 0
     shown = [_opened(body) if args.show_secrets else _masked(body) for body in bodies]
     if args.output == "json":
+        from appdelivery.cli import printing
+
         printing.answer({"items": shown}, "json")
     else:
         from appdelivery.language.text import yaml_out
 
         sys.stdout.write(yaml_out.dump_all(shown))
-    return failures.DONE
+    return 0
 
 
 def _masked(body: dict[str, object]) -> dict[str, object]:

@@ -7,7 +7,7 @@ definition: types and properties are checked where the catalogue is at hand.  Ca
 from __future__ import annotations
 
 from appdelivery.errors import SpecError
-from appdelivery.model import reading_documents, reading_policies, reading_workflow, suggest
+from appdelivery.model import reading_documents, reading_workflow, suggest
 from appdelivery.model import reading_fields as shape
 from appdelivery.model.application import Application, Component, Policy, Trait, Workflow
 from appdelivery.model.problem import LIMIT
@@ -228,6 +228,10 @@ def _again(component: Component, index: int) -> bool:
 def _policies(
     reader: shape.Reader, trees: list[dict[str, Any]], namespace: str, shared: dict[tuple[str, str], Policy]
 ) -> list[Policy]:
+    if not trees:
+        return []
+    from appdelivery.model import reading_policies
+
     types = [tree.get("type") for tree in trees]
     found: list[Policy] = []
     for index, tree in enumerate(trees):

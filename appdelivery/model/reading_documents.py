@@ -7,7 +7,7 @@ do instead.
 from __future__ import annotations
 
 from appdelivery.model import reading_fields as shape
-from appdelivery.model import reading_policies, reading_workflow, suggest, wording
+from appdelivery.model import reading_workflow, suggest, wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ def twice(reader: shape.Reader, key: Any, place: str) -> None:
 def policy(reader: shape.Reader, tree: dict[str, Any], namespace: str, into: dict[tuple[str, str], Policy]) -> None:
     if not reader.holds(_policy, (), tree):
         return
+    from appdelivery.model import reading_policies
+
     key = (tree["metadata"].get("namespace") or namespace, tree["metadata"]["name"])
     found = reading_policies.read(reader, (), key[1], tree["type"], tree.get("properties") or {})
     if key in into:

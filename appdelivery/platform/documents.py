@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 
 from appdelivery import errors
-from appdelivery.language.text import source, yaml_in
-from appdelivery.model import reading, redact, secret
+from appdelivery.language.text import yaml_in
+from appdelivery.model import reading, secret
 from appdelivery.model.problem import Problem
 from appdelivery.model.record import record
-from appdelivery.platform import overrides
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from appdelivery.model.application import Application
+    from appdelivery.platform import overrides
 
     S = TypeVar("S")
     T = TypeVar("T")
@@ -60,20 +60,25 @@ def load(request: Request, schemas: overrides.Schemas) -> Loaded:
     if problems:
         raise errors.SpecError(problems)
     _refuse_masks(trees, texts)
-    trees = overrides.apply(trees, request.changes, schemas, lenient=request.lenient)
+    if request.changes:
+        from appdelivery.platform import overrides
+
+        trees = overrides.apply(trees, request.changes, schemas, lenient=request.lenient)
     documents = locating(texts, lambda: reading.documents(trees, namespace=request.namespace, lenient=request.lenient))
     if not documents.applications:
         raise errors.RequestError(
             f"read {', '.join(request.paths)}: there is no Application",
             hint="an application starts with\n  apiVersion: core.oam.dev/v1beta1\n  kind: Application",
         )
-    return Loaded(documents.applications, texts, tuple(source.locate(documents.warnings, texts)))
+    return Loaded(documents.applications, texts, tuple(_located(documents.warnings, texts)))
 
 
 def _refuse_masks(trees: list[tuple[str, int, Any]], texts: dict[str, bytes]) -> None:
     """A masked manifest must not overwrite the real one."""
     if not any(part in data for data in texts.values() for part in MASKS):  # the whole walk costs more than a parse
         return
+    from appdelivery.model import redact
+
     found = [
         Problem(
             "the document holds masked text (<redacted…>): it was printed for people and is no input",
@@ -85,7 +90,7 @@ def _refuse_masks(trees: list[tuple[str, int, Any]], texts: dict[str, bytes]) ->
         if redact.is_masked(tree)
     ]
     if found:
-        raise errors.SpecError(source.locate(found, texts))
+        raise errors.SpecError(_located(found, texts))
 
 
 def read(request: Request) -> dict[str, bytes]:
@@ -138,7 +143,7 @@ def locating(texts: dict[str, bytes], work: Callable[[], T]) -> T:
     try:
         return work()
     except errors.SpecError as error:
-        raise errors.SpecError(source.locate(error.problems, texts)) from error
+        raise errors.SpecError(_located(error.problems, texts)) from error
 
 
 def collecting(texts: dict[str, bytes], work: Callable[[S], T], on: Sequence[S]) -> list[T]:
@@ -151,5 +156,13 @@ def collecting(texts: dict[str, bytes], work: Callable[[S], T], on: Sequence[S])
         except errors.SpecError as error:
             problems += error.problems
     if problems:
-        raise errors.SpecError(source.locate(problems, texts))
+        raise errors.SpecError(_located(problems, texts))
     return done
+
+
+def _located(problems: Sequence[Problem], texts: dict[str, bytes]) -> list[Problem]:
+    if not problems:
+        return []
+    from appdelivery.language.text import source
+
+    return source.locate(problems, texts)

@@ -33,7 +33,7 @@ def by_libyaml(text: str):
 def agrees(text: str) -> bool:
     """False: the simple reader left the text to the other.  Values are compared with types and order of keys."""
     try:
-        found = simple.read(text, LIMITS)
+        found = simple.read(text.encode(), LIMITS)
     except simple_words.NotSimple:
         return False
     try:
@@ -110,7 +110,7 @@ def test_what_other_writers_write_means_the_same(tree, flow):
     ],
 )
 def test_the_usual_forms_need_no_libyaml(text, value):
-    assert simple.read(text, LIMITS) == [value]
+    assert simple.read(text.encode(), LIMITS) == [value]
     assert agrees(text)
 
 
@@ -121,7 +121,7 @@ def test_the_usual_forms_need_no_libyaml(text, value):
 )  # fmt: skip
 def test_anything_else_is_left_to_libyaml(text):
     with pytest.raises(simple_words.NotSimple):
-        simple.read(text, LIMITS)
+        simple.read(text.encode(), LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_anything_else_is_left_to_libyaml(text):
 )
 def test_limits_are_the_same(text, limits):
     with pytest.raises(simple_words.NotSimple):
-        simple.read(text, limits)
+        simple.read(text.encode(), limits)
     with pytest.raises(errors.SpecError):
         yaml_in.load(text.encode(), "f", limits)
 

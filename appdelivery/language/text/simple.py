@@ -33,8 +33,14 @@ class Seen:
         self.words: dict[Any, simple_flow.Word] = {}
 
 
-def read(text: str, limits: Limits) -> list[Any]:
+def read(data: bytes, limits: Limits) -> list[Any]:
     """The value of every document that is not empty."""
+    if len(data) > limits.file:
+        raise simple_words.NotSimple
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise simple_words.NotSimple from None
     if _most_nodes(text) > limits.nodes or not text.replace("\n", "").isprintable():
         raise simple_words.NotSimple
     rows = text.split("\n")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 
 from appdelivery import errors
-from appdelivery.language.text import nodes
 from appdelivery.model import problem
 from appdelivery.model.record import changed
 
@@ -84,6 +83,8 @@ class Faults:
             self.stop()
 
     def stop(self) -> NoReturn:
+        from appdelivery.language.text import nodes
+
         rows = nodes.rows(self.data, [n for found, _ in self.found for n in (found.line - 1, found.line)])
         raise errors.SpecError([changed(p, excerpt=nodes.excerpt(rows, p.line, p.column, end)) for p, end in self.found])
 
@@ -174,6 +175,8 @@ def explained(faults: Faults, error: Any, text: str, document: int, *, limit: in
         too_deep(faults, (line, column), limit)
     opened = error.context_mark if "flow" in (getattr(error, "context", None) or "") else None
     first = max(opened.line + 1 if opened else line, line - REACH)
+    from appdelivery.language.text import nodes
+
     rows = nodes.rows(text.encode(), range(first, line + 1))
     message, hint = next(((m, h) for words, m, h in WORDING if words in said), (said, ""))
     if message == ESCAPE:

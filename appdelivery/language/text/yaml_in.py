@@ -7,14 +7,15 @@ for every definition.  `simple` reads what is simple, `yaml_events` (libyaml) al
 
 from __future__ import annotations
 
-from appdelivery.language.text import simple, simple_words, syntax
+from appdelivery.language.text import simple, simple_words
 from appdelivery.language.text.limits import LIMITS, Limits
-from appdelivery.language.text.nodes import Mapping, Scalar, Sequence, position, to_plain
 from appdelivery.language.text.scalars import typed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from appdelivery.language.text.nodes import Mapping, Scalar, Sequence, position, to_plain
 
     Node = Scalar | Mapping | Sequence
 
@@ -29,14 +30,10 @@ def load(data: bytes, file: str, limits: Limits = LIMITS) -> list[Any]:
         from appdelivery.language.text import json_in
 
         return json_in.load(data, file, limits)
-    faults = syntax.Faults(data, file)
-    text = syntax.decoded(data, faults, limits)
     try:
-        return simple.read(text, limits)
+        return simple.read(data, limits)
     except simple_words.NotSimple:
-        from appdelivery.language.text import yaml_events
-
-        return yaml_events.read(text, faults, limits, marked=False)
+        return _events(data, file, limits, marked=False)
 
 
 def compose(data: bytes, file: str, limits: Limits = LIMITS) -> list[Node]:
@@ -45,11 +42,24 @@ def compose(data: bytes, file: str, limits: Limits = LIMITS) -> list[Node]:
         from appdelivery.language.text import json_in
 
         return json_in.compose(data, file, limits)
-    from appdelivery.language.text import yaml_events
+    return _events(data, file, limits, marked=True)
+
+
+def _events(data: bytes, file: str, limits: Limits, *, marked: bool) -> list[Any]:
+    from appdelivery.language.text import syntax, yaml_events
 
     faults = syntax.Faults(data, file)
-    return yaml_events.read(syntax.decoded(data, faults, limits), faults, limits, marked=True)
+    return yaml_events.read(syntax.decoded(data, faults, limits), faults, limits, marked=marked)
 
 
 def _is_json(data: bytes, file: str) -> bool:
     return file.endswith(".json") or (file in STDIN and data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["))
+
+
+def __getattr__(name: str) -> Any:
+    """Nodes and what one asks of them, for those who compose: a plain read does not import them."""
+    if name in __all__:
+        from appdelivery.language.text import nodes
+
+        return getattr(nodes, name)
+    raise AttributeError(name)
