@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
+from typing import ClassVar
 
 from appdelivery.sandbox import status
 from appdelivery.sandbox.http import protobuf
@@ -26,7 +28,22 @@ PATCHES = {
     "application/strategic-merge-patch+json": "strategic",
     "application/apply-patch+yaml": "apply",
 }
-UNREADABLE = object()
+OPTIONS, SCHEME = "DeleteOptions", "pkg/runtime/scheme.go:111"
+OPTIONS_TYPES: dict[str, tuple[type, str]] = {
+    "gracePeriodSeconds": (int, "int64"), "propagationPolicy": (str, "v1.DeletionPropagation"), "orphanDependents": (bool, "bool"),
+    "preconditions": (dict, "v1.Preconditions"), "dryRun": (list, "[]string"),
+}  # fmt: skip
+SCALARS = (
+    ("bool", r"^(?:y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$", "yYnNtTfFoO"),
+    ("int", r"^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]+|0|[1-9][0-9_]*)$", "-+0123456789"),
+    (
+        "float",
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        "-+0123456789.",
+    ),
+    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("merge", r"^<<$", "<"),
+)
 TYPE_META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
 KINDS_OF_GO = {list: "array", str: "string", int: "number", float: "number", bool: "bool"}
 
@@ -72,8 +89,8 @@ def read(kind: Kind, content_type: str, text: bytes, *, called: str = "") -> Any
             raise _unsupported()
         return tree
     try:
-        tree = _yaml(text) if form == READABLE[1] else _json(text)
-    except _WrongText as wrong:
+        tree = _yaml(text) if form == READABLE[1] else parse_json(text)
+    except WrongText as wrong:
         shown = _shown(text) if form == READABLE[0] else text.hex()
         prefix = "couldn't get version/kind; json parse error: " if form == READABLE[0] else ""
         raise status.bad_request(
@@ -94,8 +111,8 @@ def read_patch(form: str, text: bytes) -> Any:
     try:
         if form == "apply":
             return _yaml(text)
-        return _json(text)
-    except _WrongText as wrong:
+        return parse_json(text)
+    except WrongText as wrong:
         if form == "apply":
             raise status.bad_request(f"error decoding YAML: error converting YAML to JSON: {wrong}") from None
         raise status.bad_request(f"{wrong}" if form == "strategic" else f"error decoding patch: {wrong}") from None
@@ -114,14 +131,27 @@ def read_options(content_type: str, text: bytes) -> dict[str, Any] | None:
             raise _unsupported()
         return options
     try:
-        tree = _yaml(text) if form == READABLE[1] else _json(text)
-    except _WrongText as wrong:
+        tree = _yaml(text) if form == READABLE[1] else parse_json(text)
+    except WrongText as wrong:
         raise status.bad_request(f"couldn't get version/kind; json parse error: {wrong}") from None
     if tree is not None and not isinstance(tree, dict):
         what = KINDS_OF_GO.get(type(tree), "value")
         raise status.bad_request(
             f"couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type {TYPE_META}"
         )
+    return _checked(tree or {})
+
+
+def _checked(tree: dict[str, Any]) -> dict[str, Any]:
+    """DeleteOptions with members of the right types."""
+    kind, version = tree.get("kind") or OPTIONS, tree.get("apiVersion") or "v1"
+    if kind != OPTIONS:
+        raise status.bad_request(f'no kind "{kind}" is registered for version "{version}" in scheme "{SCHEME}"')
+    for key, (type, said) in OPTIONS_TYPES.items():
+        value = tree.get(key)
+        if value is not None and (not isinstance(value, type) or (type is int and isinstance(value, bool))):
+            what = KINDS_OF_GO.get(value.__class__, "object")
+            raise status.bad_request(f"json: cannot unmarshal {what} into Go struct field {OPTIONS}.{key} of type {said}")
     return tree
 
 
@@ -129,24 +159,38 @@ def write_yaml(tree: Any) -> bytes:
     """As the server prints it: sorted keys, no wrapping of sequences."""
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    said: str = yaml.dump(tree, Dumper=dumper, sort_keys=True, default_flow_style=False, allow_unicode=True, width=80)
+    said: str = yaml.dump(tree, Dumper=_dumper(), sort_keys=True, default_flow_style=False, allow_unicode=True, width=80)
     return said.encode()
 
 
-class _WrongText(Exception):
+@lru_cache(maxsize=1)
+def _dumper() -> Any:
+    import yaml
+
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        pass
+
+    def text(dumper: Any, value: str) -> Any:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Dumper.add_representer(str, text)
+    return Dumper
+
+
+class WrongText(Exception):
     """What a Go parser would say."""
 
 
-def _json(text: bytes) -> Any:
+def parse_json(text: bytes) -> Any:
+    """The tree; WrongText when it is no JSON."""
     try:
         return json.loads(text)
     except UnicodeDecodeError as error:
-        raise _WrongText(f"invalid character '{chr(text[error.start])}' looking for beginning of value") from None
+        raise WrongText(f"invalid character '{chr(text[error.start])}' looking for beginning of value") from None
     except json.JSONDecodeError as error:
-        raise _WrongText(_in_go(error)) from None
+        raise WrongText(_in_go(error)) from None
     except RecursionError:
-        raise _WrongText("exceeded max depth") from None
+        raise WrongText("exceeded max depth") from None
 
 
 def _in_go(error: json.JSONDecodeError) -> str:
@@ -191,29 +235,41 @@ def _yaml(text: bytes) -> Any:
             pass
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return _plain(yaml.load(text, Loader=loader))  # noqa: S506 - both are the safe loader
+        return _plain(yaml.load(text, Loader=_loader()))  # noqa: S506 - made from the safe one
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise _WrongText(f"yaml: {where}{error.problem}") from None
+        raise WrongText(f"yaml: {_where(error)}{error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _WrongText(f"yaml: {error}") from None
+        raise WrongText(f"yaml: {error}") from None
+
+
+def _where(error: Any) -> str:
+    """The line as the server's parser counts: only the scanner's errors from one."""
+    problem, context = (mark.line if mark else 0 for mark in (error.problem_mark, error.context_mark))
+    line = problem + (type(error).__name__ == "ScannerError") if problem else context
+    return f"line {line}: " if line else ""
+
+
+@lru_cache(maxsize=1)
+def _loader() -> Any:
+    """Scalars as the server reads them: y and n are booleans, dates and base 60 are text, 1e3 is a number."""
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+    for tag, pattern, first in SCALARS:
+        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
+    return Loader
 
 
 def _plain(tree: Any) -> Any:
-    """YAML that JSON cannot hold: keys become strings, dates their text."""
+    """What JSON cannot hold: keys become strings, bytes text."""
     if isinstance(tree, dict):
         return {key if isinstance(key, str) else _key(key): _plain(value) for key, value in tree.items()}
     if isinstance(tree, list):
         return [_plain(value) for value in tree]
-    if hasattr(tree, "isoformat"):
-        said: str = tree.isoformat()
-        return said.replace("+00:00", "Z")
-    if isinstance(tree, bytes):
-        return tree.decode("utf-8", "replace")
-    return tree
+    return tree.decode("utf-8", "replace") if isinstance(tree, bytes) else tree
 
 
 def _key(key: Any) -> str:

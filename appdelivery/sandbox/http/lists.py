@@ -6,7 +6,7 @@ import base64
 import json
 
 from appdelivery.sandbox import status
-from appdelivery.sandbox.http import negotiate, parameters, selectors, snapshots, views
+from appdelivery.sandbox.http import bodies, negotiate, parameters, selectors, snapshots, views
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ AGED = (
     "the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the "
     "first chunk was returned and now may show up in the list."
 )
+INVALID = "invalid continue token: continue key is not valid"
 GONE = "The resourceVersion for the provided list is too old."
 
 
@@ -89,18 +90,19 @@ def token(revision: int, last: Key, namespace: str | None) -> str:
 
 
 def _position(wanted: Wanted, kept: Collection, namespace: str | None) -> tuple[int, Key]:
+    """What a token says: the version of the list, and the last key that was given."""
+    try:
+        text = base64.urlsafe_b64decode(wanted.token + "=" * (-len(wanted.token) % 4))
+        found = bodies.parse_json(text)
+        revision, start = int(found["rv"]), str(found["start"]).rstrip("\0").removeprefix("/")
+    except bodies.WrongText as wrong:
+        raise status.bad_request(f"{INVALID}: {wrong}") from None
+    except (ValueError, KeyError, TypeError):
+        raise status.bad_request(INVALID) from None
+    if found.get("v") != TOKENS:
+        raise status.bad_request(f"{INVALID}: server does not recognize this encoded version")
     if wanted.version:
         raise status.bad_request("specifying resource version is not allowed when using continue")
-    try:
-        found = json.loads(base64.urlsafe_b64decode(wanted.token + "=" * (-len(wanted.token) % 4)))
-        revision, start = int(found["rv"]), str(found["start"]).rstrip("\0").removeprefix("/")
-        known = found.get("v") == TOKENS
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise status.bad_request("invalid continue token: continue key is not valid") from None
-    if not known:
-        raise status.bad_request(
-            "invalid continue token: continue key is not valid: server does not recognize this encoded version"
-        )
     first, _, second = start.rpartition("/")
     last = (namespace or first, second)
     if 0 <= revision < kept.floor:

@@ -48,6 +48,8 @@ def serve(call: Call, kind: Kind) -> Answer:
             said = _token(call, spec)
         case _:
             said = _access(call, _named(call, spec), spec)
+    if call.request.namespace:
+        body = {**body, "metadata": {**(body.get("metadata") or {}), "namespace": call.request.namespace}}
     return _reviewed(kind, body, said, spec=spec)
 
 

@@ -253,7 +253,7 @@ def _begin(call: Call, joined: Hub, watcher: Watcher, wanted: Wanted) -> None:
                 headers = watcher.form.shape == views.TABLE and not watcher.started
                 text = views.watched(cluster, kind, item, watcher.form, headers=headers, include=watcher.include)
                 watcher.put(views.event(storage.ADDED, text))
-        if wanted.initial and wanted.bookmarks:
+        if wanted.bookmarks:
             revision = cluster.storage.revision
             watcher.pending.append(views.bookmark(kind, watcher.form, revision=revision, initial=True))
     elif wanted.version < kept.floor:
