@@ -143,17 +143,13 @@ class Module:
         left = budget.fresh()
         try:
             made = function(left, parameters, context)
-            if not written or not self._small(written, left):
+            nodes, levels = self.most(written, left) if written else UNKNOWN
+            if nodes > runtime.NODES or levels > runtime.DEPTH:
                 runtime.bounded(made)
         except Exception as fault:  # whatever a value made impossible; located reports anything else as our own fault
             raise self._located(fault) from fault
         outputs, patch, patches, patch_outputs, selector = made
         return definition.Made(outputs or {}, patch, patches or [], patch_outputs or {}, selector)
-
-    def _small(self, written: bytes, left: list[int]) -> bool:
-        """Whether the output is surely inside its bounds."""
-        nodes, levels = self.most(written, left)
-        return nodes <= runtime.NODES and levels <= runtime.DEPTH
 
     def most(self, written: bytes, left: list[int]) -> tuple[float, float]:
         """Nodes and levels that the output has at most.  written: the properties as marshal writes them, which takes at
@@ -162,10 +158,10 @@ class Module:
         if (bound := self.compiled.bound) is None or not begun.isascii():
             return UNKNOWN
         own, copies, outside, loops, depth = bound
-        defaults = self.compiled.defaults
-        given = LEAST + len(written) + (len(begun) + 1) * defaults
+        defaults, containers = self.compiled.defaults, len(begun) + 1
+        given = LEAST + len(written) + containers * defaults
         nodes = own + copies * (budget.WORK - left[1]) + (outside + loops * (budget.TURNS - left[0])) * given
-        return nodes, depth + len(begun) + 1 + defaults
+        return nodes, depth + containers + defaults
 
     def placement(self, parameters: Any, context: dict[str, Any]) -> dict[str, Any] | None:
         return self._call("placement", parameters, context)  # type: ignore[no-any-return]

@@ -36,13 +36,13 @@ def stamp(of: Work, outputs: dict[str, Any], facts: Facts, *, trait: str = "", s
     Keys as written, then added ones; but metadata that was not written at all follows the kind, where people look for it.
     """
     name, namespace, annotations = of.component.name, facts.namespace, facts.annotations
-    base, kind_of_trait = of.labels, trait or AUXILIARY
+    usual = {**of.labels, marks.RESOURCE_TYPE: "TRAIT", TRAIT_TYPE: trait or AUXILIARY, TRAIT_RESOURCE: ""}
     for output, body in outputs.items():
         if trait or of.objects:
-            shown = output if len(output) <= 63 else facts_.label_value(output)
-            labels = {**base, marks.RESOURCE_TYPE: "TRAIT", TRAIT_TYPE: kind_of_trait, TRAIT_RESOURCE: shown}
+            labels = usual.copy()
+            labels[TRAIT_RESOURCE] = output if len(output) <= 63 else facts_.label_value(output)
         else:
-            labels = {**base, marks.RESOURCE_TYPE: "WORKLOAD", WORKLOAD_TYPE: of.parts[0].definition.name}
+            labels = {**of.labels, marks.RESOURCE_TYPE: "WORKLOAD", WORKLOAD_TYPE: of.parts[0].definition.name}
         namespaced = body["kind"] not in scope.KINDS or not scope.is_cluster_scoped(body)
         full: dict[str, Any] = {"name": name, "namespace": namespace} if namespaced else {"name": name}
         given = body.get("metadata")

@@ -40,7 +40,7 @@ def fill(of: Work, facts: Facts) -> None:
 def _dollars(of: Work, part: Part, facts: Facts, *, refused: bool) -> list[Problem]:
     """What begins with a dollar and is no expression: named secrets, and escapes."""
     found: list[Problem] = []
-    if not refused and any([kind in part.written for kind in NAMED]):
+    if not refused and any(kind in part.written for kind in NAMED):
         found = _secrets(of, part, facts)
     if b"$${" in part.written:
         from appdelivery.language import inline

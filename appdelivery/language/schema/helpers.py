@@ -28,16 +28,16 @@ class Refusal(Exception):
     """The value is not valid.  Carries nothing: `explain.findings` says why."""
 
 
-class Table(dict[str, "Check"]):
-    """Check of each named property; every other name gets `rest`."""
+class Table(dict[str, "Any"]):
+    """What belongs to each named property, usually its check; every other name gets `rest`."""
 
     __slots__ = ("rest",)
 
-    def __init__(self, named: dict[str, Check], rest: Check) -> None:
+    def __init__(self, named: dict[str, Any], rest: Any) -> None:
         super().__init__(named)
         self.rest = rest
 
-    def __missing__(self, name: str) -> Check:
+    def __missing__(self, name: str) -> Any:
         return self.rest
 
 
@@ -152,47 +152,40 @@ def each(item: Check) -> Check:
     return check
 
 
-PLANS = 100  # of one check
+class Kinds(dict[str, "type | None"]):
+    """Type of each named property whose check takes every value of it, None for others; no other name may stand."""
+
+    __slots__ = ()
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise Refusal
 
 
 def fields(named: dict[str, Check], rest: Check, required: tuple[str, ...], fills: tuple[tuple[str, Any], ...]) -> Check:
     """An object: every name to its check, then the defaults of those that are absent.  A value that gains nothing is
-    not copied.
-
-    Objects of one schema have few forms.  What a form (the names and types of its entries) leaves to be looked at is
-    found out once and kept as a plan: entries whose values count, and defaults.
-    """
+    not copied."""
     if not named and not fills:
         return entries(rest, required)
-    plans: dict[tuple[Any, ...], tuple[list[tuple[str, Check]], dict[str, Any]]] = {}
-    known = plans.get
-
-    def plan(value: dict[str, Any]) -> tuple[list[tuple[str, Check]], dict[str, Any]]:
-        if any(name not in value for name in required):
-            raise Refusal
-        checks = [(name, named.get(name, rest)) for name in value]
-        if rest is refuse and not value.keys() <= named.keys():
-            raise Refusal
-        open_ended = [(name, check) for name, check in checks if type(value[name]) is not PLAIN.get(check)]
-        made = open_ended, {name: default for name, default in fills if name not in value}
-        if rest is refuse:  # else anybody can think of further forms
-            if len(plans) == PLANS:
-                plans.clear()
-            plans[*value, *map(type, value.values())] = made
-        return made
+    kinds: dict[str, Any] = Kinds({name: PLAIN.get(check) for name, check in named.items()})
+    checks: dict[str, Check] = named
+    if rest is not refuse:
+        kinds, checks = Table(kinds, PLAIN.get(rest)), Table(named, rest)
+    defaults = dict(fills)
 
     def check(value: Any) -> Any:
         if type(value) is not dict:
             return other(value)
-        checks, defaults = known((*value, *map(type, value.values()))) or plan(value)
-        out = value | defaults if defaults else value
-        for name, inner in checks:
-            item = value[name]
-            new = inner(item)
-            if new is not item:
-                if out is value:
-                    out = value.copy()
-                out[name] = new
+        for name in required:
+            if name not in value:
+                raise Refusal
+        out = {**value, **defaults, **value} if defaults else value
+        for name, item in value.items():
+            if type(item) is not kinds[name]:  # most values are plain texts
+                new = checks[name](item)
+                if new is not item:
+                    if out is value:
+                        out = value.copy()
+                    out[name] = new
         return out
 
     return check
@@ -315,7 +308,7 @@ def single(choices: tuple[tuple[Any, frozenset[str], Check], ...], value: Any) -
     return found
 
 
-def alternatives(*choices: tuple[tuple[Any, frozenset[str], Check], ...]) -> Check:
+def alternatives(*choices: tuple[Any, frozenset[str], Check]) -> Check:
     """oneOf by itself; what only one alternative can be is not tried on the others."""
     kinds = {kind for given, _, _ in choices for kind in given or ()}
     fitting = {kind: tuple([one for one in choices if one[0] is None or kind in one[0]]) for kind in kinds}
