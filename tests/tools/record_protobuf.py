@@ -77,8 +77,7 @@ class Recorder:
             if number and said:
                 json_name, *options = said[1].split(",")
                 described = self.type(package, type)
-                keep = "omitempty" not in options and "omitzero" not in options
-                fields[number[1]] = [json_name, *described, "p" if type.startswith("*") else "k" if keep else ""]
+                fields[number[1]] = [json_name, *described, mark(type, described[1], options)]
         return key
 
     def type(self, package: Package, type: str) -> list[object]:
@@ -95,7 +94,7 @@ class Recorder:
         if alias is not None:
             found = self.type(*alias)
             # a list type of its own is a message {items = 1}, a map type of its own is not
-            return ["", "items"] if found[0] == "l" and bare not in ("ResourceList",) else found
+            return ["", "items"] if found[0] == "l" and bare != "ResourceList" else found
         return ["", self.element(package, bare)]
 
     def element(self, package: Package, type: str) -> object:
@@ -128,6 +127,15 @@ class Recorder:
         if found is None:
             return (package, "string")  # types.UID and the like
         return (found, found.aliases[name]) if name in found.aliases else None
+
+
+def mark(type: str, element: object, options: list[str]) -> str:
+    """What a zero value means to Go's JSON: p set, k always written, z and "" left out (z: also when it is a struct)."""
+    if type.startswith("*"):
+        return "p"
+    if "omitzero" in options:
+        return "z"
+    return "k" if "omitempty" not in options or element in {"time", "micro"} else ""
 
 
 def main(api: str, machinery: str, minor: str) -> None:

@@ -59,7 +59,7 @@ async def receive_all(receive: Receive) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > LARGEST:
-            raise status.Refusal(413, "RequestEntityTooLarge", f"Request entity too large: limit is {LARGEST}", details={})
+            raise status.Refusal(413, "RequestEntityTooLarge", f"Request entity too large: limit is {LARGEST}")
         parts.append(part)
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)

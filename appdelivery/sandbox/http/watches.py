@@ -213,7 +213,7 @@ async def _run(call: Call, watcher: Watcher, wanted: Wanted, receive: Receive, s
             _expire(watcher, "too old resource version")
         elif watcher.fault != "stall":
             _begin(call, joined, watcher, wanted)
-            if wanted.bookmarks:
+            if wanted.bookmarks and lasting > BEFORE_THE_END:
                 timers.append(_bookmarks(call, watcher, lasting))
             if watcher.fault == "reorder":
                 timers.append(_release(watcher))
