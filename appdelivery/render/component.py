@@ -18,18 +18,16 @@ if TYPE_CHECKING:
 
 def context(of: Work, facts: Facts) -> dict[str, Any]:
     """Names that the component's definition sees; its traits see `output` and `outputs` besides."""
-    component = of.component
-    selector = {marks.COMPONENT: component.name}
-    return {
-        **facts.base,
-        "name": component.name,
-        "componentType": of.parts[0].definition.name,
-        "revision": of.revision,
-        "selector": selector,
-        "labels": {**selector, marks.NAME: facts.app.key.name},
-        "traits": [part.definition.name for part in of.parts[1:]],
-        "owned": of.owned,
-    }
+    name = of.component.name
+    names = facts.base.copy()
+    names["name"] = name
+    names["componentType"] = of.parts[0].definition.name
+    names["revision"] = of.revision
+    names["selector"] = {marks.COMPONENT: name}
+    names["labels"] = {marks.COMPONENT: name, marks.NAME: facts.app.key.name}
+    names["traits"] = [part.definition.name for part in of.parts[1:]] if len(of.parts) > 1 else []
+    names["owned"] = of.owned
+    return names
 
 
 def checks(of: Work, part: Part, names: dict[str, Any], facts: Facts) -> list[Problem]:

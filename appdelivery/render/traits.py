@@ -98,6 +98,8 @@ def _pattern(text: str) -> tuple[str, str, str]:
 
 def _author(of: Work, part: Part) -> str:
     """Two traits of one type are two authors: the later one is told by its number."""
+    if len(of.parts) == 2:
+        return part.label
     alike = [other for other in of.parts[1:] if other.label == part.label]
     number = alike.index(part) + 1
     return part.label if number == 1 else f"{part.label} #{number}"

@@ -27,7 +27,7 @@ def values(b: Budget, value: Any) -> list[Any]:
 
 def sort(b: Budget, value: Any, by: Any = None) -> list[Any]:
     given = inputs.listed(b, "sort", value)
-    keyed = given if by is None else [inputs.at(one, inputs.texted(b, "sort", by)) for one in given]
+    keyed = given if by is None or not given else inputs.each_at(given, inputs.texted(b, "sort", by))
     numeric = all(operators.number(one) for one in keyed)
     if not numeric and not all(type(one) is str for one in keyed):
         kinds = " and ".join(sorted({word(one) for one in keyed}))
@@ -38,10 +38,11 @@ def sort(b: Budget, value: Any, by: Any = None) -> list[Any]:
 
 def unique(b: Budget, value: Any, by: Any = None) -> list[Any]:
     given = inputs.listed(b, "unique", value)
+    keyed = given if by is None or not given else inputs.each_at(given, inputs.texted(b, "unique", by))
     seen: set[Any] = set()
     out = []
-    for one in given:
-        identity = _identity(b, one if by is None else inputs.at(one, inputs.texted(b, "unique", by)))
+    for one, key in zip(given, keyed, strict=True):
+        identity = _identity(b, key)
         if identity not in seen:
             seen.add(identity)
             out.append(one)
@@ -68,12 +69,13 @@ def reverse(b: Budget, value: Any) -> list[Any]:
 
 def where(b: Budget, value: Any, key: Any, wanted: Any) -> list[Any]:
     path = inputs.texted(b, "where", key)
-    return [one for one in inputs.listed(b, "where", value) if operators.equal(b, inputs.at(one, path), wanted)]
+    given = inputs.listed(b, "where", value)
+    return [one for one, found in zip(given, inputs.each_at(given, path), strict=True) if operators.equal(b, found, wanted)]
 
 
 def pluck(b: Budget, value: Any, key: Any) -> list[Any]:
     path = inputs.texted(b, "pluck", key)
-    return [inputs.at(one, path) for one in inputs.listed(b, "pluck", value)]
+    return inputs.each_at(inputs.listed(b, "pluck", value), path)
 
 
 def flatten(b: Budget, value: Any) -> list[Any]:

@@ -65,6 +65,13 @@ def at(value: Any, path: str) -> Any:
     return value
 
 
+def each_at(values: list[Any], path: str) -> list[Any]:
+    """`at` of every value; most keys have no dot."""
+    if "." in path:
+        return [at(one, path) for one in values]
+    return [one.get(path) if type(one) is dict else None for one in values]
+
+
 def fits(length: int) -> int:
     if length > budget.ITEMS:
         raise budget.limit("items in one list", budget.ITEMS, "loopItems")
