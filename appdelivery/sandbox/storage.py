@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HISTORY = 2_000  # events a family keeps for watches; an older version gets 410
 ADDED, MODIFIED, DELETED = "ADDED", "MODIFIED", "DELETED"
+FIRST = dict.fromkeys(("kind", "apiVersion", "metadata"))  # as the server orders members: lists take the first two off
 
 
 class Item:
@@ -46,7 +47,8 @@ class Item:
 
     def text(self) -> bytes:
         if self._text is None:
-            self._text = json.dumps(self.body, separators=(",", ":"), ensure_ascii=False).encode()
+            ordered = FIRST | self.body if FIRST.keys() <= self.body.keys() else self.body
+            self._text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False).encode()
         return self._text
 
 
