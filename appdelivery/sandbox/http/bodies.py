@@ -184,9 +184,7 @@ class WrongText(Exception):
 def parse_json(text: bytes) -> Any:
     """The tree; WrongText when it is no JSON."""
     try:
-        return json.loads(text)
-    except UnicodeDecodeError as error:
-        raise WrongText(f"invalid character '{chr(text[error.start])}' looking for beginning of value") from None
+        return json.loads(text.decode("utf-8", "replace"))
     except json.JSONDecodeError as error:
         raise WrongText(_in_go(error)) from None
     except RecursionError:
