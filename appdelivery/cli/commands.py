@@ -33,6 +33,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "place": {"cluster": "register and look at clusters"},
     "run it": {
+        "demo": "a tour in half a minute, on a simulated cluster",
         "sandbox": "simulated clusters on this computer: start, stop, faults",
         "secret": "set, list and remove secret values",
         "db": "migrate, check, back up and restore the store",

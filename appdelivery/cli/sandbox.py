@@ -17,7 +17,7 @@ EXAMPLE = "appctl sandbox start --clusters 3 --preset gpu"
 EXIT = "exit codes: 0 done, 1 no sandbox runs (status), 2 could not be done, 64 usage, 70 our bug"
 VERBS = ("start", "stop", "status", "reset", "kubeconfig", "fault", "speed")
 COLUMNS = ("name", "server", "version", "nodes", "pods", "objects", "requests", "faults")
-FAULT_COLUMNS = ("id", "cluster", "fault", "scope", "left", "struck")
+FAULT_COLUMNS = ("id", "clusters", "fault", "scope", "left", "struck")
 
 
 def add(parser: ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def add(parser: ArgumentParser) -> None:
     fault.add_argument("-n", "--namespace", metavar="GLOB", help="namespaces (default: all)")
     fault.add_argument("--name", metavar="GLOB", help="names of objects (default: all)")
     fault.add_argument("--subresource", metavar="GLOB", help="such as status or scale (default: with and without)")
-    fault.add_argument("--count", type=int, metavar="N", help="strike only the first N requests")
+    fault.add_argument("--count", type=int, metavar="N", help="strike only the first N requests of a cluster")
     fault.add_argument("--probability", type=float, metavar="P", help="strike this share of them")
     fault.add_argument("--seed", type=int, metavar="N", help="of the dice, to repeat what happened")
     fault.add_argument("--id", metavar="NAME", help="name of the rule")
@@ -131,7 +131,7 @@ def background(how: sandboxes.Start) -> dict[str, Any]:
         process.wait()
         kinds = {kind.__name__: kind for kind in (errors.UsageError, errors.Conflict, errors.SourceError)}
         kind = kinds.get(told["error"], errors.WorldError)
-        raise kind(told["message"], code=told["code"], hint=told["hint"])
+        raise kind(told.pop("message"), **{name: value for name, value in told.items() if name != "error"})
     process.returncode = 0  # it goes on without us; nobody waits for it
     return told
 
@@ -175,7 +175,7 @@ def _status(args: Namespace) -> int:
 
 
 def _reset(args: Namespace) -> int:
-    sandboxes.tell("POST", "reset")
+    sandboxes.tell("reset the sandbox", "POST", "reset")
     printing.notice("every cluster of the sandbox is empty again", args)
     return 0
 
@@ -194,7 +194,7 @@ def _speed(args: Namespace) -> int:
     if len(args.rest) > 1:
         raise errors.UsageError("sandbox speed: one number is expected", hint="appctl sandbox speed 10")
     if args.rest:
-        sandboxes.tell("PUT", "speed", {"speed": _number("speed", args.rest[0])})
+        sandboxes.tell("set the speed", "PUT", "speed", {"speed": _number("speed", args.rest[0])})
     found = sandboxes.status() or {}
     sys.stdout.write(f"{found.get('speed', 0):g}\n")
     return 0
@@ -206,17 +206,17 @@ def _speed(args: Namespace) -> int:
 def _fault(args: Namespace) -> int:
     verb, *words = args.rest or ["list"]
     if verb == "add" and len(words) == 1:
-        made = sandboxes.tell("POST", "faults", rule(words[0], args))
+        made = sandboxes.tell("add a fault", "POST", "faults", rule(words[0], args))
         sys.stdout.write(f"{made['id']}\n")
         return 0
     if verb == "list" and not words:
-        rows = [_row(one) for one in sandboxes.tell("GET", "faults")["items"]]
+        rows = _rows(sandboxes.tell("list faults", "GET", "faults")["items"])
         printing.items(rows, FAULT_COLUMNS, args, kind="fault")
         if not rows:
             printing.notice("nothing goes wrong: no faults are set", args)
         return 0
     if verb == "clear" and len(words) <= 1:
-        removed = sandboxes.tell("DELETE", "/".join(["faults", *words]))["removed"]
+        removed = len(sandboxes.tell("clear faults", "DELETE", "/".join(["faults", *words]))["removed"])
         printing.notice(f"{removed} fault{'s' if removed != 1 else ''} removed", args)
         return 0
     raise errors.UsageError(
@@ -240,13 +240,22 @@ def rule(word: str, args: Namespace) -> dict[str, Any]:
     return made
 
 
-def _row(one: dict[str, Any]) -> dict[str, Any]:
+def _rows(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a rule: every cluster counts for itself, together they are shown."""
+    together: dict[str, list[dict[str, Any]]] = {}
+    for one in items:
+        together.setdefault(one["id"], []).append(one)
+    return [_row(name, of) for name, of in together.items()]
+
+
+def _row(name: str, of: list[dict[str, Any]]) -> dict[str, Any]:
+    one = of[0]
     value = f"={one['value']:g}" if "value" in one else ""
-    scope = [f"{name}={','.join(one[name]) if isinstance(one[name], list) else one[name]}" for name in _scope(one)]
-    left = "none" if one["spent"] else str(one["count"] - one["struck"]) if "count" in one else "all"
+    scope = [f"{field}={','.join(one[field]) if isinstance(one[field], list) else one[field]}" for field in _scope(one)]
+    left = sum(each["count"] - each["struck"] for each in of) if "count" in one else "all"
     return {
-        "name": one["id"], "id": one["id"], "cluster": one["cluster"], "fault": f"{one['do']}{value}", "scope": scope,
-        "left": left, "struck": one["struck"],
+        "name": name, "id": name, "clusters": [each["cluster"] for each in of], "fault": f"{one['do']}{value}",
+        "scope": scope, "left": left, "struck": sum(each["struck"] for each in of),
     }  # fmt: skip
 
 

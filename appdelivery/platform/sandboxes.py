@@ -207,22 +207,23 @@ def kubeconfig(*, login: bool = False) -> str:
     return home.kubeconfig
 
 
-def tell(method: str, resource: str, body: Any = None) -> Any:
-    """One request to the control route of the running sandbox; its refusals are ours."""
+def tell(doing: str, method: str, resource: str, body: Any = None) -> Any:
+    """One request to the control route of the running sandbox; its refusals are ours.  doing: for messages."""
     guard(identity.local_user(), "update", "sandbox")
     home = Home()
-    return control(home, home.wanted(), method, resource, body)
+    return control(home, home.wanted(), method, resource, body, doing=doing)
 
 
-def control(home: Home, found: dict[str, Any], method: str, resource: str, body: Any = None) -> Any:
+def control(
+    home: Home, found: dict[str, Any], method: str, resource: str, body: Any = None, *, doing: str = "speak to the sandbox"
+) -> Any:
     import http.client
     import json
     import ssl
     from urllib.parse import urlsplit
 
-    doing = "speak to the sandbox"
     if not found.get("clusters"):
-        raise errors.Unreachable(f"{doing}: it is starting")
+        raise errors.Unreachable(f"{doing}: the sandbox is starting")
     address = urlsplit(found["clusters"][0]["server"])
     token = home.token()
     try:
@@ -236,7 +237,9 @@ def control(home: Home, found: dict[str, Any], method: str, resource: str, body:
         told = json.loads(answer.read())
         connection.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise errors.Unreachable(f"{doing} at {address.netloc}: {error}", hint=f"its log: {home.log}") from error
+        raise errors.Unreachable(
+            f"{doing}: the sandbox at {address.netloc} does not answer: {error}", hint=f"its log: {home.log}"
+        ) from error
     if answer.status >= 400:
         kind = errors.NotFound if answer.status == 404 else errors.UsageError
         raise kind(f"{doing}: {told.get('message', told)}")

@@ -153,12 +153,16 @@ def add_fault(_control: Control, asked: Asked) -> Tree:
 
 
 def drop_faults(_control: Control, asked: Asked) -> Tree:
-    if not asked.rest:
-        return {"removed": sum(member.faults.clear() for member in asked.members)}
-    removed = sum(member.faults.remove(asked.rest) for member in asked.members)
-    if not removed:
-        raise status.Refusal(404, "NotFound", f"there is no fault '{asked.rest}'")
-    return {"removed": removed}
+    """One, or all.  removed: ids, however many clusters had them."""
+    ids = {row["id"] for member in asked.members for row in member.faults.listed()}
+    if asked.rest:
+        if asked.rest not in ids:
+            raise status.Refusal(404, "NotFound", f"there is no fault '{asked.rest}'")
+        ids = {asked.rest}
+    for member in asked.members:
+        for id in ids:
+            member.faults.remove(id)
+    return {"removed": sorted(ids)}
 
 
 # --- requests and rights ---

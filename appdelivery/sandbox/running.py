@@ -173,7 +173,8 @@ class Sandbox:
         return serve.Listener(app, before=self.flush, now=lambda: self.members[place].cluster.clock.now().timestamp())
 
     def _cut(self, place: int) -> None:
-        self.listeners[place].cut()
+        """Once whoever asked for it has heard that it is so."""
+        self.listeners[place].cut_soon()
 
     def _running(self, member: Member) -> asyncio.Task[None]:
         task = self._loop.create_task(member.run())

@@ -16,7 +16,6 @@ import struct
 from email.utils import formatdate
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from appdelivery import errors
@@ -27,7 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from uvicorn.protocols.http.h11_impl import H11Protocol as Protocol
+
     from appdelivery.sandbox.http.answers import ASGI
+else:
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol as Protocol  # httptools where it is installed, else h11
 
 HOST = "127.0.0.1"
 IDLE = 90  # seconds a connection is kept without a request, as a real API server keeps it
@@ -92,7 +95,7 @@ class Listener:
         self.now = now
         self.state = ServerState()
         self.config = uvicorn.Config(
-            app, http=H11Protocol, ws="none", lifespan="off", loop="none", log_config=None, access_log=False,
+            app, http=Protocol, ws="none", lifespan="off", loop="none", log_config=None, access_log=False,
             timeout_keep_alive=IDLE,
         )  # fmt: skip
         self.config.load()
@@ -121,7 +124,7 @@ class Listener:
             connection.transport.close()
 
 
-class Connection(H11Protocol):
+class Connection(Protocol):
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener.config, listener.state, {})
         self.access_log = False

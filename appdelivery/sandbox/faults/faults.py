@@ -98,12 +98,6 @@ class Faults:
         self._settle()
         return found
 
-    def clear(self) -> int:
-        count = len(self._standing)
-        self._standing.clear()
-        self._settle()
-        return count
-
     def listed(self) -> list[dict[str, Any]]:
         return [
             reading.tree(one.rule) | {"cluster": self.cluster, "struck": one.struck, "spent": one.spent}

@@ -103,4 +103,4 @@ def _texts(name: str, value: Any) -> tuple[str, ...]:
 
 def _near(word: str, known: tuple[str, ...]) -> str:
     near = suggest.nearest(word, list(known))
-    return f", did you mean '{near}'?" if near else ""
+    return f" (did you mean '{near}'?)" if near else ""

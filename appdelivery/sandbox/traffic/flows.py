@@ -26,10 +26,10 @@ OK = "200"
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How a revision answers.  errors: share of requests that get `code`; latency: the median, in seconds."""
+    """How a revision answers.  errors: share of requests that get the status `failure`; latency: the median, in seconds."""
 
     errors: float = 0.0
-    code: str = "500"
+    failure: str = "500"
     latency: float = 0.05
 
     def within(self, seconds: float) -> float:
@@ -59,8 +59,8 @@ class Flow:
             return
         if not self._changes and not rate:
             return
-        if behaviour.errors and behaviour.code not in self._codes:
-            self._codes.append(behaviour.code)
+        if behaviour.errors and behaviour.failure not in self._codes:
+            self._codes.append(behaviour.failure)
         self._changes.append((at, rate, behaviour))
         del self._changes[: -series.KEPT]
 
@@ -104,7 +104,7 @@ def _share(of: Mapping[str, str], behaviour: Behaviour) -> float:
         case name if name == REQUESTS:
             if of["code"] == OK:
                 return 1 - behaviour.errors
-            return behaviour.errors if of["code"] == behaviour.code else 0.0
+            return behaviour.errors if of["code"] == behaviour.failure else 0.0
         case name if name == f"{DURATION}_bucket":
             return behaviour.within(float(of["le"]))
         case name if name == f"{DURATION}_sum":

@@ -135,7 +135,7 @@ class Traffic:
         ready = {group: [pod for pod in pods if is_ready(pod)] for group, pods in chosen.items()}
         total = sum(map(len, ready.values()))
         if not total:
-            yield NOBODY, 1.0, Behaviour(errors=1.0, code="500" if missing else "503", latency=0.005)
+            yield NOBODY, 1.0, Behaviour(errors=1.0, failure="500" if missing else "503", latency=0.005)
         for group, pods in ready.items():
             behaviour = self.script.behaviour(_named(namespace, service, group), _annotated(chosen[group][0]))
             yield group, len(pods) / total if total else 0.0, behaviour

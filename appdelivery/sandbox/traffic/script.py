@@ -101,7 +101,7 @@ def behaviour(tree: Any) -> Scripted:
         if made.errors > 1:
             raise status.bad_request(f"errors: {made.errors} is no share; it is 0 to 1")
     if "code" in given:
-        made = replace(made, code=_code(given["code"]))
+        made = replace(made, failure=_code(given["code"]))
     if "latency" in given:
         made = replace(made, latency=_number(given, "latency"))
         if made.latency <= 0:
