@@ -79,6 +79,10 @@ class ClusterFleet:
         for one in self._clusters.values():
             await one.transport.close()
 
+    def expect(self, cluster: str, requests: int) -> None:
+        """So many requests at a time come soon; nothing is sent for it."""
+        self._at(cluster).transport.expect(requests)
+
     async def facts(self, cluster: str, *, refresh: bool = False) -> ClusterFacts:
         return await self._at(cluster).facts(refresh=refresh)
 

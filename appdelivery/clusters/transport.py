@@ -8,6 +8,7 @@ Failures leave as families of errors.py.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import io
 import os
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from appdelivery import __version__, errors
-from appdelivery.clusters import answers, credentials, limiter, renewal, wire
+from appdelivery.clusters import answers, connecting, credentials, limiter, renewal, wire
 from appdelivery.clusters.http import aiohttp
 from appdelivery.model.record import record
 
@@ -34,6 +35,8 @@ MERGE_PATCH = "application/merge-patch+json"
 
 LOOK = "check that the cluster runs and that the kubeconfig names its address"
 VERBS = {"GET": limiter.READ, "DELETE": limiter.DELETE}  # everything else writes
+FAR_S = 0.02  # a handshake that takes longer is worth starting before its request is there
+MOST_AHEAD = 32
 
 
 @record
@@ -104,6 +107,7 @@ class Transport:
             total=self.limits.total_s, sock_connect=self.limits.connect_s, sock_read=self.limits.read_s
         )
         self._pools: dict[bool, aiohttp.ClientSession] = {}
+        self._ahead: set[asyncio.Task[None]] = set()
         self._tls_of: tuple[Credentials, Any] | None = None
 
     async def request(
@@ -181,7 +185,36 @@ class Transport:
         finally:
             self._note(call, status, count, begun)
 
+    def expect(self, requests: int) -> None:
+        """So many requests come in a moment: where the way is long, their connections are opened meanwhile."""
+        if requests and not self._given.plugin:  # a plugin runs when somebody really asks
+            task = asyncio.get_running_loop().create_task(self._open(min(requests, MOST_AHEAD)))
+            self._ahead.add(task)
+            task.add_done_callback(self._ahead.discard)
+
+    async def _open(self, count: int) -> None:
+        # What goes wrong here goes wrong again for the request, which tells it.
+        with contextlib.suppress(errors.AppError, aiohttp.ClientError, OSError, TimeoutError):
+            connector = self._pool(watch=False).connector
+            assert isinstance(connector, connecting.Connector)
+            now = await self._identity.current()
+            model = aiohttp.ClientRequest(
+                "GET",
+                _url(now.server),
+                ssl=self._tls(now),
+                server_hostname=now.server_name or None,
+                proxy=_url(now.proxy) if now.proxy else None,
+                loop=asyncio.get_running_loop(),
+            )
+            if connector.took is None:  # the first one tells how long the way is
+                await connector.ahead(model, 1, self._patience)
+            if connector.took is not None and connector.took > FAR_S:
+                await connector.ahead(model, count, self._patience)
+
     async def close(self) -> None:
+        for task in self._ahead:
+            task.cancel()
+        await asyncio.gather(*self._ahead, return_exceptions=True)
         for pool in self._pools.values():
             await pool.close()
         self._pools.clear()
@@ -206,7 +239,7 @@ class Transport:
 
     def _opened(self) -> bool:
         connector = self._pools[False].connector if False in self._pools else None
-        return isinstance(connector, _Connector) and connector.opened()
+        return isinstance(connector, connecting.Connector) and connector.opened()
 
     async def _send(
         self, call: _Call, patience: aiohttp.ClientTimeout, *, watch: bool
@@ -232,7 +265,7 @@ class Transport:
         """Made on first use, inside the loop that uses it.  The limiter bounds requests, the callers bound watches."""
         if watch not in self._pools:
             self._pools[watch] = aiohttp.ClientSession(
-                connector=_Connector(),
+                connector=connecting.Connector(),
                 headers={"User-Agent": self._agent},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
@@ -268,25 +301,6 @@ class Transport:
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return self.limits.connect_s
         return self.limits.read_s if isinstance(error, aiohttp.SocketTimeoutError) else self.limits.total_s
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Knows which requests opened a connection: the time of a handshake says nothing about how busy a server is."""
-
-    def __init__(self) -> None:
-        super().__init__(limit=0, keepalive_timeout=60)
-        self.opening: set[asyncio.Task[Any] | None] = set()
-
-    async def _create_connection(self, *given: Any, **named: Any) -> Any:
-        self.opening.add(asyncio.current_task())
-        return await super()._create_connection(*given, **named)
-
-    def opened(self) -> bool:
-        """Whether the present request did."""
-        mine = asyncio.current_task()
-        fresh = mine in self.opening
-        self.opening.discard(mine)
-        return fresh
 
 
 class _Reset(Exception):

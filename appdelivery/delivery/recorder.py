@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BUSY_TRIES = 6
 BURST = 4  # commits at once, then one in so many seconds:
 PACE_S, PACE_BEFORE_S = 0.2, 0.05
+TURNS = 3  # of the loop: then everybody whom the same answer, or the same commit, has set going stands in the line
 
 
 class _Line:
@@ -106,6 +107,8 @@ class Recorder:
         async with line.turn:
             if not done.done():
                 await self._paced(line)
+                for _ in range(TURNS):
+                    await asyncio.sleep(0)
                 batch = line.waiting.copy()
                 line.waiting.clear()
                 try:

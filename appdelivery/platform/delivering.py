@@ -83,6 +83,7 @@ async def deliver(p: Platform, planned: Planned, how: How) -> Ended:
     """Opens the release and carries it out.  Run again after a crash, the same content goes on where it stopped."""
     guard(p.actor, "delete" if planned.request == "delete" else "update", str(planned.app))
     allowed(planned)
+    planned.target.fleet.expect(planned.target.name, len(planned.plan.writes))
     await reaching.seen(p, planned.target.facts, planned.target.server)
     release = await p.in_thread(lambda: _opened(p, planned, how))
     return await carry_out(p, planned, release, how)

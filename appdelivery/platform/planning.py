@@ -91,9 +91,9 @@ class Ask:
 async def reach(p: Platform, app: AppKey | None = None) -> Target:
     """The cluster that is meant, asked who it is.  The store knows it under one name, whatever context leads to it; other
     clusters in which the application still stands are reached beside it."""
-    asked, found = reaching.credentials(p, _home(p, app))
-    verdicts = rules.Verdicts(identity.clock)
     inventory = p.journal.inventory(app) if app else ()
+    asked, found = reaching.credentials(p, _home(p, inventory))
+    verdicts = rules.Verdicts(identity.clock)
     bare = {(row.cluster, row.ref.identity): row.bare for row in inventory if row.bare}
 
     def fleet_of(reached: dict[str, Credentials], facts: dict[str, ClusterFacts | None]) -> ClusterFleet:
@@ -109,6 +109,8 @@ async def reach(p: Platform, app: AppKey | None = None) -> Target:
     if name != asked:
         facts = changed(facts, name=name)
         fleet = fleet_of({**others, name: found}, {**kept, name: facts})
+    # Next comes a list of each kind that is there, or the question whether the namespace exists.
+    fleet.expect(name, max(1, len({row.ref.of for row in inventory if row.cluster == name})))
     return Target(name, found.server, fleet, facts, verdicts, found)
 
 
@@ -125,11 +127,11 @@ def _elsewhere(p: Platform, inventory: Sequence[Managed], asked: str) -> list[st
     return [place for place in sorted({row.cluster for row in inventory} - {asked}) if reaching.known(p, place)]
 
 
-def _home(p: Platform, app: AppKey | None) -> str:
+def _home(p: Platform, inventory: Sequence[Managed]) -> str:
     """The cluster an application stands in already, when none is named and it stands in one."""
-    if p.options.cluster or app is None:
+    if p.options.cluster:
         return p.options.cluster
-    places = {row.cluster for row in p.journal.inventory(app)}
+    places = {row.cluster for row in inventory}
     if len(places) != 1:
         return ""
     (place,) = places
@@ -140,7 +142,7 @@ async def of_application(p: Platform, work: rendering.Work, app: Application, ta
     """The plan that brings the cluster to what the application says now."""
     newest = p.journal.newest(app.key)
     context = context_of(p, app, target, ask, newest=newest)
-    rendered = render(app, work.catalog.resolve, context)
+    rendered = await p.in_thread(lambda: render(app, work.catalog.resolve, context))  # connections are opened meanwhile
     given = policies.read(app.policies)
     return await _planned(
         p,

@@ -34,6 +34,7 @@ FRESH = timedelta(hours=1)
 CHUNK = 400  # digests asked for in one statement
 
 _known = sa.select(blob.c.digest, blob.c.used_at).where(blob.c.digest.in_(sa.bindparam("digests", expanding=True)))
+_kept = sa.select(blob.c.digest, blob.c.data_key).where(blob.c.digest.in_(sa.bindparam("digests", expanding=True)))
 _whole = sa.select(blob).where(blob.c.digest.in_(sa.bindparam("digests", expanding=True)))
 _touch = (
     sa.update(blob).where(blob.c.digest.in_(sa.bindparam("digests", expanding=True))).values(used_at=sa.bindparam("now"))
@@ -54,6 +55,12 @@ class Batch:
         self._bodies[digest] = (text, sealed)
         self.sealed = self.sealed or sealed
         return digest
+
+    def kept(self, digests: Iterable[str]) -> set[str]:
+        """Which of these, that a list of this application names, are there; they need not be added again."""
+        found = _rows(self._connection, _kept, list(dict.fromkeys(digests)))
+        self.sealed = self.sealed or any(row.data_key is not None for row in found)
+        return {row.digest for row in found}
 
     def write(self) -> None:
         missing = dict(self._bodies)

@@ -5,6 +5,7 @@ Called by platform; `ids` also by `record`, inside its transaction.  Lists never
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from appdelivery.model.history import Actor
     from appdelivery.store.open import Store
+
+FRESH = timedelta(minutes=1)
 
 _open_columns = [column for column in cluster.c if column.name != "credentials"]
 _listed = sa.select(*_open_columns, cluster.c.credentials.is_not(None).label("registered")).order_by(cluster.c.name)
@@ -113,7 +116,10 @@ def add(
 def seen(
     store: Store, *, name: str, uid: str, server: str, server_version: str, reach: str = "ready", reason: str = ""
 ) -> None:
-    """What was just learnt of a cluster.  A name that has come to mean another cluster is refused (store.md section 14)."""
+    """What was just learnt of a cluster.  A name that has come to mean another cluster is refused (store.md section 14).
+    The same again within a minute is nothing new, and spares a commit."""
+    if reach == "ready" and store.read(lambda c: _fresh(c, store.now(c), name, (uid, server, server_version))):
+        return
 
     def work(connection: sa.Connection) -> None:
         now = store.now(connection)
@@ -210,6 +216,13 @@ def _reached(row: Any, server_version: str, now: datetime) -> dict[str, Any]:
         "reach": "ready", "reach_reason": None, "reach_since": row.reach_since if same else now, "observed_at": now,
         "failures": 0, "server_version": server_version,
     }  # fmt: skip
+
+
+def _fresh(connection: sa.Connection, now: datetime, name: str, told: tuple[str, str, str]) -> bool:
+    row = connection.execute(sa.select(cluster).where(_this), {"key": name}).first()
+    if row is None or row.admin == "forgotten" or row.reach != "ready" or row.observed_at is None:
+        return False
+    return (row.uid, row.server, row.server_version) == told and now - row.observed_at < FRESH
 
 
 def _refuse_other(row: Any, name: str, uid: str, *, server: str = "") -> None:

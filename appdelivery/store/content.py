@@ -12,15 +12,23 @@ from appdelivery.store import blobs, events, plans
 from appdelivery.store.tables.applications import component_revision, definition_use, rendered, revision
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from appdelivery.delivery.ports import ReleaseRequest
+    from appdelivery.store.open import Store
 
 LANGUAGE = 1  # of expressions and definitions, part of the revision key (language.md section 17)
 
 _known = sa.select(component_revision).where(component_revision.c.app == sa.bindparam("app_id"))
 _new_revision, _new_use, _new_rendered = sa.insert(revision), sa.insert(definition_use), sa.insert(rendered)
 _new_component = sa.insert(component_revision)
+_objects = (
+    sa.select(rendered.c.objects)
+    .where(rendered.c.app == sa.bindparam("app_id"), rendered.c.revision == sa.bindparam("nr"))
+    .order_by(rendered.c.created_at.desc())
+    .limit(1)
+)
 _rendered_again = (
     sa.update(rendered)
     .where(
@@ -61,19 +69,29 @@ def add_rendered(
         connection.execute(_new_rendered, row | change)
 
 
-def add_objects(request: ReleaseRequest, bodies: blobs.Batch) -> str:
-    """The manifests and their list."""
+def add_objects(request: ReleaseRequest, bodies: blobs.Batch, before: Mapping[str, str]) -> str:
+    """The manifests and their list.  before: digest of an object to its body, as the last revision has them; making the
+    text and hash of hundreds of bodies that are there already would be half of what opening a release costs."""
+    kept = bodies.kept([before[digest] for digest, *_ in request.desired if digest in before])
     listed = [
         {
             "component": component,
             "ref": plans.ref_tree(ref_of(body)),
             "origin": origin,
             "digest": digest,
-            "blob": bodies.add(body),
+            "blob": before[digest] if before.get(digest) in kept else bodies.add(body),
         }
         for digest, component, origin, body in request.desired
     ]
     return bodies.add(listed)
+
+
+def objects_of(connection: sa.Connection, store: Store, app: int, number: int) -> dict[str, str]:
+    """The objects of a revision: digest to body."""
+    listed = connection.execute(_objects, {"app_id": app, "nr": number}).scalar()
+    if listed is None:
+        return {}
+    return {part["digest"]: part["blob"] for part in blobs.get(connection, store, [listed])[listed]}
 
 
 def next_component(rows: list[Any], component: str, digest: str) -> tuple[int, bool]:

@@ -87,7 +87,10 @@ def _open(connection: sa.Connection, store: Store, request: ReleaseRequest) -> t
             hint="make the plan again, then deliver it",
         )
     bodies = blobs.Batch(connection, store, now)
-    objects = content.add_objects(request, bodies) if request.request != "delete" else ""
+    objects = ""
+    if request.request != "delete":
+        before = content.objects_of(connection, store, app.id, request.revision or app.last_revision)
+        objects = content.add_objects(request, bodies, before)
     found = _revision(connection, request, app, now, bodies=bodies)
     if objects:
         content.add_rendered(connection, request, objects, now, app=app.id, number=found.number)
