@@ -24,6 +24,7 @@ class Cluster:
         self.version: dict[str, Any] = document["version"]
         self.kinds = kinds_.of(document)
         self.storage = storage.Storage()
+        self.establishing = 0.0  # controller seconds until a new custom kind is served
 
     @property
     def schemas(self) -> schemas.Schemas:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from appdelivery.sandbox.writes import types
+from appdelivery.sandbox.writes import customs, types
+
+STORED = {("autoscaling", "horizontalpodautoscalers"): "autoscaling/v2", ("", "events"): "v1"}
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ def served(cluster: Cluster, kind: Kind, body: Body) -> Body:
 
 def stored(cluster: Cluster, kind: Kind, body: Body) -> Body:
     """A body of `kind` as it is stored."""
-    return body
+    version = customs.storage_version(kind) if kind.definition is not None else STORED.get(kind.family, kind.api_version)
+    return body if version == kind.api_version else into(body, version)
 
 
 def into(body: Body, api_version: str) -> Body:

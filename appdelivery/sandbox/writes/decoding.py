@@ -79,11 +79,28 @@ def checked(kind: Kind, type: Type, body: Body, validation: str) -> tuple[Body, 
     try:
         decoded, unknown = decode(type, body)
     except Mismatch:
-        found = _where(type, body, type.name.rpartition(".")[2], "")
+        found = mismatch(type, body)
         raise status.bad_request(
             f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {found}'
         ) from None
     return decoded, strictly(kind, unknown, validation) if unknown else ()
+
+
+def checked_metadata(kind: Kind, type: Type, metadata: Body) -> tuple[Body, list[str]]:
+    """metadata of a custom object, which is a Go type; and the fields it does not know."""
+    member = type.member("metadata")
+    try:
+        return decode(member, metadata)  # type: ignore[arg-type]
+    except Mismatch:
+        found = _where(member, metadata, "ObjectMeta", "")  # type: ignore[arg-type]
+        raise status.bad_request(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {found}'
+        ) from None
+
+
+def mismatch(type: Type, body: Body) -> str:
+    """The decoder's words for a body that does not fit."""
+    return _where(type, body, type.name.rpartition(".")[2], "")
 
 
 # --- walking ---
@@ -218,7 +235,7 @@ def _mismatch(type: Type, value: Any, struct: str, path: str) -> str:
     if type.name == types.QUANTITY:
         return (
             "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-            if isinstance(value, str)
+            if isinstance(value, str | list)
             else f"json: cannot unmarshal {WORDS[value.__class__]} into Go value of type string"
         )
     if type.format == "byte" and isinstance(value, str):
@@ -226,7 +243,7 @@ def _mismatch(type: Type, value: Any, struct: str, path: str) -> str:
     if type.name == types.EITHER:
         return f"json: cannot unmarshal {WORDS[value.__class__]} into Go struct field {struct}{path} of type int32"
     said = WORDS[value.__class__]
-    if said == "number" and type.scalar in ("integer", "number"):
+    if said == "number" and type.form == types.SCALAR and type.scalar in ("integer", "number"):
         said = f"number {value}"
     return f"json: cannot unmarshal {said} into Go struct field {struct}{path} of type {_go(type)}"
 

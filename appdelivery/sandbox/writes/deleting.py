@@ -36,6 +36,8 @@ def delete(cluster: Cluster, kind: Kind, key: Key, deletion: Deletion) -> tuple[
         raise status.Refusal(403, "Forbidden", message, details=kind.details(key[1]))
     body = item.body
     _preconditions(kind, body, deletion)
+    if kind.family == customs.FAMILY and "deletionTimestamp" not in body["metadata"]:
+        return _definition(cluster, kind, item, deletion)
     if kind.family == NAMESPACES:
         return _namespace(cluster, kind, item, deletion)
     metadata = dict(body["metadata"])
@@ -78,11 +80,13 @@ def finish(cluster: Cluster, kind: Kind, body: Body) -> Body:
     """Takes the object away, and what hangs on it."""
     uid = body["metadata"]["uid"]
     gone = cluster.storage.commit(storage.DELETED, kind.family, {**body, "metadata": dict(body["metadata"])}).body
-    customs.gone(cluster, kind, gone, lambda instances, key: _take(cluster, instances, key, Deletion()))
+    customs.gone(cluster, kind, gone)
     for family, key in list(cluster.storage.owned.get(uid, ())):
         _owner_gone(cluster, family, key, uid)
     for owner in storage.owners(gone):
         _dependent_gone(cluster, owner)
+    if kind.definition is not None:
+        customs.released(cluster, kind.family, lambda definition, rest: _ended(cluster, definition, rest))
     if kind.family in (PODS, CLAIMS):
         _unprotect(cluster, gone["metadata"].get("namespace", ""))
     namespaces.content_gone(cluster, gone["metadata"].get("namespace", ""), delete_all)
@@ -169,6 +173,25 @@ def _namespace(cluster: Cluster, kind: Kind, item: Item, deletion: Deletion) -> 
         name = metadata["name"]
         cluster.clock.later(0, lambda: namespaces.terminate(cluster, name, delete_all))
     return marked, False
+
+
+def _definition(cluster: Cluster, kind: Kind, item: Item, deletion: Deletion) -> tuple[Body, bool]:
+    """A definition goes after its objects."""
+    marked = customs.terminating(cluster, item.body)
+    if not deletion.dry_run:
+        marked = cluster.storage.commit(storage.MODIFIED, kind.family, marked).body
+        served, keys = customs.instances(cluster, marked)
+        if served is not None:
+            for key in keys:
+                _take(cluster, served, key, Deletion(propagation=BACKGROUND))
+        spec = marked["spec"]
+        family = spec["group"], spec["names"]["plural"]
+        customs.released(cluster, family, lambda definition, rest: _ended(cluster, definition, rest))
+    return marked, False
+
+
+def _ended(cluster: Cluster, kind: Kind, body: Body) -> None:
+    finish(cluster, kind, body)
 
 
 # --- the collector ---

@@ -108,3 +108,8 @@ def worded(path: Path) -> str:
         else:
             parts.append(f"[={text}]")
     return "".join(parts)
+
+
+def plain(value: Any) -> str:
+    """JSON as messages show values: compact, without escapes."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -20,18 +20,18 @@ GIVEN = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSe
 
 def received(kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
     """A shallow copy with its kind stated, after the checks a request must pass before it is decoded."""
-    stated, named = body.get("apiVersion", ""), body.get("kind", "")
-    if stated and stated != kind.api_version:
-        raise status.bad_request(
-            f"the API version in the data ({stated}) does not match the expected API version ({kind.api_version})"
-        )
-    if named and named != kind.kind:
-        raise status.bad_request(
-            f'{named} in version "{kind.version}" cannot be handled as a {kind.kind}: '
-            f"converting ({named}) to ({kind.kind}): unknown conversion"
-        )
+    stated, named = body.get("apiVersion") or kind.api_version, body.get("kind") or kind.kind
+    if (stated, named) != (kind.api_version, kind.kind):
+        raise _other(kind, stated, named)
+    return addressed(kind, body, namespace, name)
+
+
+def addressed(kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
+    """A shallow copy with its kind stated, whose name and namespace are those of the request."""
     metadata = body.get("metadata")
-    metadata = dict(metadata) if isinstance(metadata, dict) else {}
+    if metadata is not None and not isinstance(metadata, dict):
+        return body  # the decoder says what is wrong
+    metadata = dict(metadata or {})
     if kind.namespaced:
         if metadata.get("namespace") not in (None, "", namespace):
             raise status.bad_request("the namespace of the provided object does not match the namespace sent on the request")
@@ -46,6 +46,18 @@ def received(kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
                 f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
             )
     return {**body, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
+
+
+def _other(kind: Kind, stated: str, named: str) -> status.Refusal:
+    """The body is of another kind."""
+    version = stated.rpartition("/")[2]
+    if stated == kind.api_version:
+        why = f'no kind "{named}" is registered for version "{stated}" in scheme "pkg/runtime/scheme.go:111"'
+    elif named == kind.kind:
+        why = f'no kind "{named}" is registered for version "{stated}" in scheme "pkg/runtime/scheme.go:111"'
+    else:
+        why = f"converting ({version}.{named}) to ({kind.group or 'core'}.{kind.kind}): unknown conversion"
+    return status.bad_request(f'{named} in version "{version}" cannot be handled as a {kind.kind}: {why}')
 
 
 def born(cluster: Cluster, metadata: Body) -> None:
@@ -105,3 +117,10 @@ def matches(kind: Kind, key: Key, old: Body, *, uid: str, version: str) -> None:
         )  # fmt: skip
     if version and version != metadata["resourceVersion"]:
         raise status.modified(kind, key[1])
+
+
+def unversioned(kind: Kind, name: str) -> status.Refusal:
+    """A PUT that names no version, of a kind that wants one."""
+    cause = status.Cause("FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion")
+    message = f'{kind.qualified} "{name}" is invalid: {cause.field}: {cause.message}'
+    return status.Refusal(422, "Invalid", message, details=kind.details(name) | {"causes": [cause.body()]})

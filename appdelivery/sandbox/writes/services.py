@@ -33,8 +33,6 @@ def update(cluster: Cluster, kind: Kind, old: Body, new: Body) -> None:
     _carry(old["spec"], new["spec"])
     _same_addresses(old["spec"], new["spec"])
     _drop(old["spec"], new["spec"])
-    if new["spec"]["type"] != "LoadBalancer" and old["status"].get("loadBalancer"):
-        new["status"] = {**new["status"], "loadBalancer": {}}
     _allocate(cluster, kind, new, old)
 
 

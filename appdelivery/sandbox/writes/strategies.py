@@ -102,6 +102,8 @@ def change(kind: Kind, old: Body, new: Body, subresource: str) -> None:
             new.pop("status", None)
     elif kind.family == ("", "namespaces"):
         new["status"] = old["status"]
+    if kind.family == ("", "services") and not subresource and new["spec"].get("type") != "LoadBalancer":
+        new["status"] = {**new["status"], "loadBalancer": {}}
     if kind.family == ("", "namespaces") and subresource != "finalize":
         new["spec"] = old["spec"]
     if kind.family == DAEMONS:

@@ -34,12 +34,12 @@ class Type:
     """
 
     __slots__ = (
-        "_fields", "_item", "_known", "_schemas", "_values", "always", "blank", "finish", "form", "format", "kept", "keys",
-        "name", "node", "open", "scalar", "unset",
+        "_fields", "_item", "_known", "_values", "always", "blank", "finish", "form", "format", "kept", "keys",
+        "name", "node", "open", "scalar", "schemas", "untyped", "unset",
     )  # fmt: skip
 
     def __init__(self, known: Schemas, node: Node, name: str, shape: dict[str, Any]) -> None:
-        self._schemas = known
+        self.schemas = known
         self.node = node
         self.name = name
         self.scalar: str = node.get("type", "")
@@ -58,6 +58,7 @@ class Type:
         preserves = node.get("x-kubernetes-preserve-unknown-fields", False)
         self.open = bool(rest) or preserves or (not self._known and rest is not False)
         self.form = _form(node, name)
+        self.untyped = name in (QUANTITY, EITHER) or bool(node.get("x-kubernetes-int-or-string"))
         self.keys: tuple[tuple[str, Any], ...] = ()
         if self.form == KEYED:
             names = node.get("x-kubernetes-list-map-keys") or [node["x-kubernetes-patch-merge-key"]]
@@ -71,7 +72,7 @@ class Type:
         return self._known
 
     def default_of(self, key: str) -> Any:
-        given = self._schemas.node(self._known.get(key))
+        given = self.schemas.node(self._known.get(key))
         stated = self._known.get(key, EMPTY).get("default", given.get("default"))
         return self.always.get(key) if stated is None else stated
 
@@ -80,7 +81,7 @@ class Type:
         found = self._fields.get(key)
         if found is None:
             if key in self._known:
-                found = self._fields[key] = of(self._schemas, self._known[key])
+                found = self._fields[key] = of(self.schemas, self._known[key])
             elif self.open:
                 return self.values
         return found
@@ -90,13 +91,13 @@ class Type:
         """Of entries that are not declared one by one."""
         if self._values is None:
             rest = self.node.get("additionalProperties")
-            self._values = of(self._schemas, rest if isinstance(rest, dict) else schemas_.NOTHING)
+            self._values = of(self.schemas, rest if isinstance(rest, dict) else schemas_.NOTHING)
         return self._values
 
     @property
     def item(self) -> Type:
         if self._item is None:
-            self._item = of(self._schemas, self.node.get("items"))
+            self._item = of(self.schemas, self.node.get("items"))
         return self._item
 
     def form_of(self, value: Any) -> int:

@@ -13,7 +13,7 @@ from appdelivery.sandbox.writes import (
     customs,
     decoding,
     deleting,
-    fieldsets,
+    fitting,
     identity,
     ownership,
     patches,
@@ -91,10 +91,7 @@ def replace(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options
         raise status.not_found(kind, key[1])
     version = new["metadata"].get("resourceVersion", "")
     if not version and (kind.definition is not None or kind.family in strategies.GUARDED):
-        cause = status.Cause(
-            "FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion"
-        )
-        raise status.invalid(kind, key[1], [cause])
+        raise identity.unversioned(kind, key[1])
     return _updated(cluster, kind, item, new, options, warnings)
 
 
@@ -134,10 +131,10 @@ def _changed(
 ) -> Written:
     """From the owned body on, the same for PUT, patch and apply."""
     identity.kept(old["metadata"], new["metadata"])
+    admission.change(cluster, kind, old, new, options.subresource)
     strategies.change(kind, old, new, options.subresource)
     metadata = new["metadata"]
     metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
-    admission.change(cluster, kind, old, new, options.subresource)
     warnings += rules.updated(cluster, kind, old, new, options.subresource)
     before = old["metadata"].get("managedFields") or []
     if _timeless(entries) == _timeless(before) and _bare(old) == new:
@@ -161,20 +158,27 @@ def _changed(
 
 
 def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) -> Written:
-    sent = identity.received(kind, body, *key)
+    """Server-side apply."""
+    stated, named = body.get("apiVersion", ""), body.get("kind", "")
+    if (stated, named) != (kind.api_version, kind.kind):
+        group, _, version = stated.rpartition("/")
+        raise status.bad_request(f"invalid object type: {group}/{version}, Kind={named}")
+    sent = identity.addressed(kind, body, *key)
     type = types.of(cluster.schemas, kind.schema)
-    if sent["metadata"].get("managedFields"):
+    if "managedFields" in (body.get("metadata") or {}):
         raise status.bad_request("metadata.managedFields must be nil")
-    rules.typed(kind, type, key, sent)
-    warnings = decoding.strictly(kind, decoding.unknown(type, sent), options.validation)
+    fitting.check(kind, type, body)
     item = cluster.get(kind, *key)
     write = _write(cluster, kind, type, options)
+    blank = _blank(kind, type)
     if item is None:
         if options.subresource:
             raise status.not_found(kind, key[1])
-        blank = _blank(kind, type)
+        if sent["metadata"].get("uid"):
+            why = f"uid mismatch: the provided object specified uid {sent['metadata']['uid']}, and no existing object was found"
+            raise status.conflict(kind, key[1], why)
         merged, entries = ownership.applied(write, blank, sent, [], force=options.force, blank=blank)
-        new, _ = _decoded(cluster, kind, type, merged, options)
+        new, warnings = _merged(kind, type, merged)
         if entries:
             new["metadata"]["managedFields"] = entries
         return _created(cluster, kind, new, options, warnings)
@@ -183,15 +187,30 @@ def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) 
     identity.matches(kind, key, old, uid=uid, version=version)
     before = old["metadata"].get("managedFields") or []
     live = _bare(old)
-    merged, entries = ownership.applied(
-        write, live, sent, before, force=options.force, blank=_blank(kind, type),
-        allowed=_client_side(type, old) if options.manager == "kubectl" else frozenset(),
-    )  # fmt: skip
+    allowed = _client_side(type, old) if options.manager == "kubectl" else frozenset()
+    merged, entries = ownership.applied(write, live, sent, before, force=options.force, blank=blank, allowed=allowed)
     if merged == live and _timeless(entries) == _timeless(before):
-        return Written(old, warnings=warnings)
-    new, _ = _decoded(cluster, kind, type, merged, Options(options.manager))
+        return Written(old, warnings=rules.remarks(kind, old))
+    new, warnings = _merged(kind, type, merged)
     new["metadata"].pop("managedFields", None)
     return _changed(cluster, kind, item, old, new, entries, options, warnings)
+
+
+def _merged(kind: Kind, type: Type, merged: Body) -> tuple[Body, tuple[str, ...]]:
+    """The result of a merge as the server holds it; what it cannot hold is the server's own failure."""
+    if kind.definition is not None:
+        return customs.decoded(kind, type, merged, options_.IGNORE, is_merged=True)
+    try:
+        new, _ = decoding.decode(type, merged)
+    except decoding.Mismatch:
+        found = decoding.mismatch(type, merged)
+        raise status.Refusal(
+            500, "",
+            f"failed to convert new object ({fitting.named(kind, merged)}) to proper version: unable to convert unstructured "
+            f"object to {kind.api_version}, Kind={kind.kind}: {found}",
+        ) from None  # fmt: skip
+    new["apiVersion"], new["kind"] = kind.api_version, kind.kind
+    return new, ()
 
 
 def _client_side(type: Type, old: Body) -> Paths:

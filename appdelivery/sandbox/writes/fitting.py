@@ -1,0 +1,137 @@
+"""Whether an applied object fits its schema: the check before a merge, whose findings are an internal error of the server."""
+
+from __future__ import annotations
+
+from appdelivery.sandbox import status
+from appdelivery.sandbox.writes import fieldsets, merging, types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from appdelivery.sandbox.kinds import Kind
+    from appdelivery.sandbox.storage import Body
+    from appdelivery.sandbox.writes.types import Type
+
+NAMES = {bool: "bool", int: "int64", float: "float64", str: "string", dict: "map[string]interface {}", list: "[]interface {}"}
+
+
+def check(kind: Kind, type: Type, body: Body) -> None:
+    """Raises the server's words about what does not fit."""
+    found: list[str] = []
+    _check(type, body, "", found)
+    if found:
+        said = found[0] if len(found) == 1 else "errors:\n" + "\n".join(f"  {one}" for one in found)
+        raise status.Refusal(500, "", f"failed to create typed patch object ({named(kind, body)}): {said}")
+
+
+def named(kind: Kind, body: Body) -> str:
+    """As the server names an object in internal errors."""
+    metadata = body.get("metadata") or {}
+    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind.api_version}, Kind={kind.kind}"
+
+
+def _check(type: Type, value: Any, path: str, found: list[str]) -> None:
+    form = type.form
+    if value is None or form == types.ANY:
+        return
+    if form == types.SCALAR:
+        if not _scalar(type, value):
+            found.append(f"{path}: {_wanted(type, value)}")
+    elif form in (types.MAP, types.ATOMIC_MAP):
+        if value.__class__ is dict:
+            _entries(type, value, path, found)
+        else:
+            found.append(f"{path}: expected map, got &{{{_shown(value)}}}")
+    elif value.__class__ is list:
+        _items(type, value, path, found)
+    else:
+        found.append(f"{path}: expected list, got &{{{_shown(value)}}}")
+
+
+def _entries(type: Type, value: dict[str, Any], path: str, found: list[str]) -> None:
+    for key in value:
+        member = type.member(key)
+        if member is None:
+            found.append(f"{path}.{key}: field not declared in schema")
+            return
+        _check(member, value[key], f"{path}.{key}", found)
+
+
+def _items(type: Type, value: list[Any], path: str, found: list[str]) -> None:
+    if type.form == types.ATOMIC_LIST:
+        for at, item in enumerate(value):
+            _check(type.item, item, f"{path}[{at}]", found)
+        return
+    seen = set()
+    for at, item in enumerate(value):
+        why = _misfit(type, item)
+        if why:
+            found.append(f"{path}: element {at}: {why}")
+            return
+        key = merging.key_of(type, item)
+        shown = fieldsets.worded((key,))
+        if key in seen:
+            found.append(f"{path}: duplicate entries for key {shown}")
+        seen.add(key)
+        _check(type.item, item, path + shown, found)
+
+
+def _misfit(type: Type, item: Any) -> str:
+    if type.form == types.SET:
+        if isinstance(item, dict):
+            return "associative list without keys has an element that's a map type"
+        if isinstance(item, list):
+            return "not supported: associative list with lists as elements"
+        return "associative list without keys has an element that's an explicit null" if item is None else ""
+    if item is None:
+        return "associative list with keys may not have a null element"
+    if not isinstance(item, dict):
+        return "associative list with keys may not have non-map elements"
+    if not any(key in item or default is not None for key, default in type.keys):
+        keys = " ".join(f'"{key}"' for key, _ in type.keys)
+        return (
+            f"associative list with keys has an element that omits all key fields [{keys}] "
+            "(and doesn't have default values for any key fields)"
+        )
+    return ""
+
+
+def _scalar(type: Type, value: Any) -> bool:
+    if value.__class__ in (dict, list):
+        return False
+    if type.untyped:
+        return True
+    if type.scalar in ("integer", "number"):
+        return value.__class__ in (int, float)
+    return value.__class__ is {"string": str, "boolean": bool}.get(type.scalar, str)
+
+
+def _wanted(type: Type, value: Any) -> str:
+    if type.untyped:
+        return f"expected any scalar, got &{{{_shown(value)}}}"
+    if type.scalar in ("integer", "number"):
+        return f"expected numeric (int or float), got {NAMES[value.__class__]}"
+    if type.scalar == "boolean":
+        return f"expected boolean, got &{{{_shown(value)}}}"
+    return f"expected string, got &value.valueUnstructured{{Value:{_go(value)}}}"
+
+
+def _shown(value: Any) -> str:
+    """%v"""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{_shown(value[key])}' for key in sorted(value))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(_shown, value))}]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _go(value: Any) -> str:
+    """%#v"""
+    if isinstance(value, dict):
+        return f"map[string]interface {{}}{{{', '.join(f'{fieldsets.encoded(key)}:{_go(value[key])}' for key in sorted(value))}}}"
+    if isinstance(value, list):
+        return f"[]interface {{}}{{{', '.join(map(_go, value))}}}"
+    return fieldsets.encoded(value)

@@ -1,0 +1,277 @@
+"""Pod templates and pod specs: what the server checks in the fields that applications use."""
+
+from __future__ import annotations
+
+from appdelivery.sandbox.writes import quantities
+from appdelivery.sandbox.writes.rules import metadata, names, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from appdelivery.sandbox.status import Cause
+    from appdelivery.sandbox.storage import Body
+
+PROTOCOLS = ("SCTP", "TCP", "UDP")
+PULLS = ("Always", "IfNotPresent", "Never")
+RESTARTS = ("Always", "OnFailure", "Never")
+DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+COUNTS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
+SOURCES = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
+OPERATORS = ("Exists", "Equal")
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+def template(body: Body, path: str, *, extra: Iterable[str] = ()) -> Iterator[Cause]:
+    """extra: volumes that the template gains, such as claims of a stateful set."""
+    own = body.get("metadata") or {}
+    yield from metadata.labels(own.get("labels"), f"{path}.labels")
+    yield from metadata.annotations(own.get("annotations"), f"{path}.annotations")
+    yield from spec(body.get("spec") or {}, f"{path}.spec", extra=extra)
+
+
+def spec(body: Body, path: str, *, extra: Iterable[str] = ()) -> Iterator[Cause]:
+    yield from _volumes(body.get("volumes") or (), f"{path}.volumes")
+    volumes = {one.get("name", "") for one in body.get("volumes") or ()} | set(extra)
+    used: set[str] = set()
+    if not body.get("containers"):
+        yield words.required(f"{path}.containers")
+    for key in ("containers", "initContainers"):
+        for at, one in enumerate(body.get(key) or ()):
+            below = f"{path}.{key}[{at}]"
+            yield from _container(one, below, volumes, is_init=key == "initContainers")
+            if one.get("name") and one["name"] in used:
+                yield words.duplicate(f"{below}.name", one["name"])
+            used.add(one.get("name", ""))
+    yield from _one_of(body.get("restartPolicy", ""), f"{path}.restartPolicy", RESTARTS)
+    yield from _one_of(body.get("dnsPolicy", ""), f"{path}.dnsPolicy", DNS)
+    yield from metadata.labels(body.get("nodeSelector"), f"{path}.nodeSelector")
+    yield from _spread(body.get("topologySpreadConstraints") or (), f"{path}.topologySpreadConstraints")
+    for key, check in (("serviceAccountName", names.subdomain), ("nodeName", names.subdomain), ("hostname", names.label),
+                       ("subdomain", names.label), ("priorityClassName", names.subdomain)):  # fmt: skip
+        for said in check(body[key]) if body.get(key) else ():
+            yield words.invalid(f"{path}.{key}", body[key], said)
+    deadline = body.get("activeDeadlineSeconds")
+    if deadline is not None and not 1 <= deadline < 2**31:
+        yield words.invalid(f"{path}.activeDeadlineSeconds", deadline, "must be between 1 and 2147483647, inclusive")
+    yield from _tolerations(body.get("tolerations") or (), f"{path}.tolerations")
+
+
+def _one_of(value: str, path: str, known: Iterable[str]) -> Iterator[Cause]:
+    if not value:
+        yield words.required(path)
+    elif value not in known:
+        yield words.unsupported(path, value, known)
+
+
+def _volumes(given: Iterable[Body], path: str) -> Iterator[Cause]:
+    seen: set[str] = set()
+    for at, one in enumerate(given):
+        name, below = one.get("name", ""), f"{path}[{at}]"
+        for source in [key for key in one if key != "name"][1:]:
+            yield words.forbidden(f"{below}.{source}", "may not specify more than 1 volume type")
+        if not name:
+            yield words.required(f"{below}.name")
+            continue
+        for said in names.label(name):
+            yield words.invalid(f"{below}.name", name, said)
+        if name in seen:
+            yield words.duplicate(f"{below}.name", name)
+        seen.add(name)
+        yield from _volume_source(one, below)
+
+
+def _volume_source(one: Body, path: str) -> Iterator[Cause]:
+    for source, field in (("configMap", "name"), ("secret", "secretName"), ("persistentVolumeClaim", "claimName"),
+                          ("hostPath", "path")):  # fmt: skip
+        if source in one and not one[source].get(field):
+            yield words.required(f"{path}.{source}.{field}")
+
+
+def _container(one: Body, path: str, volumes: set[str], *, is_init: bool) -> Iterator[Cause]:
+    if not one.get("name"):
+        yield words.required(f"{path}.name")
+    else:
+        for said in names.label(one["name"]):
+            yield words.invalid(f"{path}.name", one["name"], said)
+    if not one.get("image"):
+        yield words.required(f"{path}.image")
+    yield from _ports(one.get("ports") or (), f"{path}.ports")
+    yield from _env(one.get("env") or (), f"{path}.env")
+    yield from _mounts(one.get("volumeMounts") or (), f"{path}.volumeMounts", volumes)
+    yield from _one_of(one.get("imagePullPolicy", ""), f"{path}.imagePullPolicy", PULLS)
+    yield from _resources(one.get("resources") or {}, f"{path}.resources")
+    for key in PROBES:
+        if key in one:
+            if is_init and one.get("restartPolicy") != "Always":
+                yield words.forbidden(f"{path}.{key}", "may not be set for init containers without restartPolicy=Always")
+            else:
+                yield from _probe(one[key], f"{path}.{key}", single=key != "readinessProbe")
+
+
+def _ports(given: Iterable[Body], path: str) -> Iterator[Cause]:
+    seen: set[str] = set()
+    for at, one in enumerate(given):
+        below, name = f"{path}[{at}]", one.get("name", "")
+        if name:
+            bad = names.port_name(name)
+            for said in bad:
+                yield words.invalid(f"{below}.name", name, said)
+            if not bad and name in seen:
+                yield words.duplicate(f"{below}.name", name)
+            seen.add(name)
+        if not one.get("containerPort"):
+            yield words.required(f"{below}.containerPort")
+        for key in ("containerPort", "hostPort"):
+            for said in names.port(one[key]) if one.get(key) else ():
+                yield words.invalid(f"{below}.{key}", one[key], said)
+        yield from _one_of(one.get("protocol", ""), f"{below}.protocol", PROTOCOLS)
+
+
+def _env(given: Iterable[Body], path: str) -> Iterator[Cause]:
+    for at, one in enumerate(given):
+        below = f"{path}[{at}]"
+        name = one.get("name", "")
+        if not name:
+            yield words.required(f"{below}.name")
+        elif any(not 32 <= ord(c) < 127 or c == "=" for c in name):
+            said = "a valid environment variable name must consist only of printable ASCII characters other than '='"
+            yield words.invalid(f"{below}.name", name, said)
+        source = one.get("valueFrom")
+        if source is None:
+            continue
+        if not source:
+            yield words.invalid(f"{below}.valueFrom", "", SOURCES)
+        elif one.get("value"):
+            yield words.invalid(f"{below}.valueFrom", "", "may not be specified when `value` is not empty")
+        elif len(source) > 1:
+            yield words.invalid(f"{below}.valueFrom", "", "may not have more than one field specified at a time")
+        for key in ("configMapKeyRef", "secretKeyRef"):
+            if key in source and not source[key].get("key"):
+                yield words.required(f"{below}.valueFrom.{key}.key")
+
+
+def _mounts(given: Iterable[Body], path: str, volumes: set[str]) -> Iterator[Cause]:
+    seen: set[str] = set()
+    for at, one in enumerate(given):
+        below = f"{path}[{at}]"
+        name, place = one.get("name", ""), one.get("mountPath", "")
+        if not name:
+            yield words.required(f"{below}.name")
+        if name not in volumes:
+            yield words.missing(f"{below}.name", name)
+        if not place:
+            yield words.required(f"{below}.mountPath")
+        if place in seen:
+            yield words.invalid(f"{below}.mountPath", place, "must be unique")
+        seen.add(place)
+
+
+def _resources(given: Body, path: str) -> Iterator[Cause]:
+    limits = given.get("limits") or {}
+    for part in ("limits", "requests"):
+        for name, value in (given.get(part) or {}).items():
+            below = f"{path}.{part}[{name}]" if part == "requests" else f"{path}.{part}[{name}]"
+            amount = quantities.amount(value)
+            if amount is not None and amount < 0:
+                yield words.invalid(below, value, words.NOT_NEGATIVE)
+            if "/" not in name and not _standard(name):
+                yield words.invalid(below, name, "must be a standard resource type or fully qualified")
+                yield words.invalid(below, name, "must be a standard resource for containers")
+            if part == "requests" and name in limits:
+                most = quantities.amount(limits[name])
+                if amount is not None and most is not None and amount > most:
+                    said = f"must be less than or equal to {name} limit of {limits[name]}"
+                    yield words.invalid(f"{path}.requests", value, said)
+
+
+def _standard(name: str) -> bool:
+    return name in ("cpu", "memory", "ephemeral-storage") or name.startswith("hugepages-")
+
+
+def _probe(one: Body, path: str, *, single: bool) -> Iterator[Cause]:
+    handlers = [key for key in HANDLERS if key in one]
+    for extra in handlers[1:]:
+        yield words.forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
+    if not handlers:
+        yield words.required(path, "must specify a handler type")
+    if "exec" in one and not one["exec"].get("command"):
+        yield words.required(f"{path}.exec.command")
+    for key in ("httpGet", "tcpSocket", "grpc"):
+        if key in one:
+            yield from port_or_name(one[key].get("port", 0), f"{path}.{key}.port")
+    for key in COUNTS:
+        if one.get(key, 0) < 0:
+            yield words.invalid(f"{path}.{key}", one[key], words.NOT_NEGATIVE)
+    if single and one.get("successThreshold", 1) != 1:
+        yield words.invalid(f"{path}.successThreshold", one["successThreshold"], "must be 1")
+
+
+def port_or_name(value: Any, path: str) -> Iterator[Cause]:
+    for said in names.port_name(value) if isinstance(value, str) else names.port(value):
+        yield words.invalid(path, value, said)
+
+
+def _spread(given: Iterable[Body], path: str) -> Iterator[Cause]:
+    seen: set[tuple[str, str]] = set()
+    for at, one in enumerate(given):
+        below = f"{path}[{at}]"
+        if one.get("maxSkew", 0) <= 0:
+            yield words.invalid(f"{below}.maxSkew", one.get("maxSkew", 0), "must be greater than zero")
+        if not one.get("topologyKey"):
+            yield words.required(f"{below}.topologyKey", "can not be empty")
+        what = one.get("whenUnsatisfiable", "")
+        if what not in ("DoNotSchedule", "ScheduleAnyway"):
+            yield words.unsupported(f"{below}.whenUnsatisfiable", what, ("DoNotSchedule", "ScheduleAnyway"))
+        pair = (one.get("topologyKey", ""), what)
+        if pair in seen:
+            yield words.duplicate(f"{below}.{{topologyKey, whenUnsatisfiable}}", f"{{{pair[0]}, {pair[1]}}}")
+        seen.add(pair)
+
+
+def _tolerations(given: Iterable[Body], path: str) -> Iterator[Cause]:
+    for at, one in enumerate(given):
+        below = f"{path}[{at}]"
+        key, operator, effect = one.get("key", ""), one.get("operator", ""), one.get("effect", "")
+        if key:
+            for said in names.qualified(key):
+                yield words.invalid(f"{below}.key", key, said)
+        elif operator != "Exists":
+            said = "operator must be Exists when `key` is empty, which means \"match all values and all keys\""
+            yield words.invalid(f"{below}.operator", operator, said)
+        if operator == "Exists" and one.get("value"):
+            said = "value must be empty when `operator` is 'Exists'"
+            yield words.invalid(f"{below}.operator", one, said)
+        if operator and operator not in OPERATORS:
+            yield words.unsupported(f"{below}.operator", operator, ("Equal", "Exists"))
+        if effect and effect not in EFFECTS:
+            yield words.unsupported(f"{below}.effect", effect, EFFECTS)
+
+
+# --- warnings ---
+
+
+def warnings(body: Body, path: str) -> Iterator[str]:
+    """What the server remarks about a pod spec without refusing it."""
+    for key in ("initContainers", "containers"):
+        for at, one in enumerate(body.get(key) or ()):
+            yield from _container_warnings(one, f"{path}.{key}[{at}]")
+    for at, one in enumerate(body.get("imagePullSecrets") or ()):
+        if not one.get("name"):
+            yield f'{path}.imagePullSecrets[{at}].name: invalid empty name ""'
+
+
+def _container_warnings(one: Body, path: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for at, entry in enumerate(one.get("env") or ()):
+        if entry.get("name", "") in seen:
+            yield f'{path}.env[{at}]: hides previous definition of "{entry["name"]}", which may be dropped when using apply'
+        seen.add(entry.get("name", ""))
+    for part in ("limits", "requests"):
+        for name, value in ((one.get("resources") or {}).get(part) or {}).items():
+            amount = quantities.amount(value)
+            if name in ("memory", "ephemeral-storage") and amount is not None and amount.denominator != 1:
+                yield f'{path}.resources.{part}[{name}]: fractional byte value "{value}" is invalid, must be an integer'
