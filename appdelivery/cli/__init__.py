@@ -12,7 +12,7 @@ def main(argv: list[str] | None = None) -> int:
     import gc
 
     # A command lives for a tenth of a second: collecting what imports make costs more than it ever gives back.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(200_000, 20, 100)
     try:
         return _run(words)
     except SystemExit as error:  # argparse, after it has printed

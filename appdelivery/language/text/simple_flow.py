@@ -64,6 +64,10 @@ def read(text: str, room: int, seen: dict[Any, Word]) -> Any:
 
 def _word(token: Any, seen: dict[Any, Word]) -> Word | None:
     """What stands between two marks: nothing, a value, `key: value`, or `key: ` before a bracket; remembered."""
+    if type(token) is str and ": " in token:
+        name, _, rest = token.partition(": ")
+        rest = rest.strip(" ")
+        return _kept(token, (_flow_key(name.strip(" ")), _flow_plain(rest) if rest else None, bool(rest)), seen)
     before, quoted, behind = token if type(token) is tuple else (token, None, "")
     if type(before) is tuple:
         if before[0].strip(" ") != ":" or behind.strip(" "):
@@ -73,10 +77,8 @@ def _word(token: Any, seen: dict[Any, Word]) -> Word | None:
     name, rest, behind = name.strip(" "), rest.strip(" "), behind.strip(" ")
     word: Word
     if quoted is None:
-        if not colon:
-            return _kept(token, (None, _flow_plain(name), True), seen) if name else None
-        word = _flow_key(name), _flow_plain(rest) if rest else None, bool(rest)
-    elif not behind:
+        return _kept(token, (None, _flow_plain(name), True), seen) if name else None
+    if not behind:
         if rest or (name and not colon):
             raise simple_words.NotSimple
         word = (_flow_key(name), quoted, True) if colon else (None, quoted, True)
@@ -94,7 +96,8 @@ def _kept(token: Any, word: Word, seen: dict[Any, Word]) -> Word:
 
 
 def _flow_key(text: str) -> str:
-    _flow_plain(text)
+    if not text.isalpha():  # most keys are one word
+        _flow_plain(text)
     return simple_words.key(text)
 
 

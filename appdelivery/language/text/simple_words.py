@@ -18,7 +18,8 @@ class NotSimple(Exception):
 
 
 def plain(text: str) -> Any:
-    bare(text)
+    if not text.isalnum():
+        bare(text)
     if text[0] in TYPED:
         try:
             return typed(text)
@@ -29,6 +30,8 @@ def plain(text: str) -> Any:
 
 def bare(text: str) -> str:
     """The same, if it can stand without quotes."""
+    if text.isalpha():  # most keys are one word
+        return text
     if not text or ": " in text or text[-1] == ":" or (text[0] in INDICATORS and (text[0] != "-" or text[1:2] in ("", " "))):
         raise NotSimple
     return text

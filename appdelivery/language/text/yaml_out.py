@@ -58,18 +58,20 @@ def _document(value: Any, seen: dict[str, str]) -> str:
 
 def _map(tree: dict[str, Any], indent: str, lines: list[str], seen: dict[str, str]) -> None:
     deeper = indent + "  "
+    line, known = lines.append, seen.get
     for key, value in tree.items():
-        name = seen.get(key) or _key(key, indent, seen)
+        name = known(key) or _key(key, indent, seen)
         kind = type(value)
-        if kind is dict and value:
-            lines.append(f"{indent}{name}:")
+        if kind is str:
+            line(f"{indent}{name}: {known(value) or _leaf(value, deeper, seen)}")
+        elif kind is dict and value:
+            line(f"{indent}{name}:")
             _map(value, deeper, lines, seen)
         elif kind is list and value:
-            lines.append(f"{indent}{name}:")
+            line(f"{indent}{name}:")
             _list(value, indent, lines, seen)
         else:
-            word = seen.get(value) if kind is str else None
-            lines.append(f"{indent}{name}: {word or _leaf(value, deeper, seen)}")
+            line(f"{indent}{name}: {_word(value, seen)}")
 
 
 def _list(items: list[Any], indent: str, lines: list[str], seen: dict[str, str]) -> None:
