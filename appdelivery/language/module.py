@@ -189,6 +189,8 @@ class Module:
             return None
         source = context if scope is None else scope
         try:
+            if not extra:
+                return self._functions[name](budget.fresh(), parameters, context)
             return self._functions[name](budget.fresh(), parameters, context, *[source.get(n) for n in extra])
         except Exception as fault:  # whatever a value made impossible; located reports anything else as our own fault
             raise self._located(fault) from fault

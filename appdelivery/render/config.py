@@ -77,11 +77,13 @@ def uses(pod: dict[str, Any]) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for field in ("containers", "initContainers"):
         for container in maps(pod.get(field)):
-            for source in maps(container.get("envFrom")):
-                _add(found, source.get("configMapRef"), source.get("secretRef"))
-            for variable in maps(container.get("env")):
-                if "valueFrom" in variable and type(value := variable["valueFrom"]) is dict:
-                    _add(found, value.get("configMapKeyRef"), value.get("secretKeyRef"))
+            if "envFrom" in container:
+                for source in maps(container["envFrom"]):
+                    _add(found, source.get("configMapRef"), source.get("secretRef"))
+            if "env" in container:
+                for variable in maps(container["env"]):
+                    if "valueFrom" in variable and type(value := variable["valueFrom"]) is dict:
+                        _add(found, value.get("configMapKeyRef"), value.get("secretKeyRef"))
     for volume in maps(pod.get("volumes")):
         _add(found, volume.get("configMap"), volume.get("secret"), "secretName")
         if "projected" in volume and type(projected := volume["projected"]) is dict:

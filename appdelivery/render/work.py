@@ -113,15 +113,14 @@ def open_all(app: Application, definitions: Resolve) -> list[Work]:
 
     for component in app.components:
         definition = components.get(component.type) or find(components, COMPONENT, component.type, component.path)
-        given = [
-            (trait, traits.get(trait.type) or find(traits, TRAIT, trait.type, trait.path)) for trait in component.traits
-        ]
+        for trait in component.traits:
+            if trait.type not in traits:
+                find(traits, TRAIT, trait.type, trait.path)
         if definition is None or problems:
             continue
         of = Work(component, [Part(definition, component.properties, (*component.path, "properties"), None)])
-        for trait, known in given:
-            assert known is not None
-            of.parts.append(Part(known, trait.properties, (*trait.path, "properties"), trait))
+        for trait in component.traits:
+            of.parts.append(Part(traits[trait.type], trait.properties, (*trait.path, "properties"), trait))
         for part in of.parts:
             of.expressions = of.expressions or part.written.find(b"${") >= 0  # `in` costs ten times as much
             if part.definition.deprecated or part.definition.use:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from compiling import CONTEXT, bound, compiled, only, problems, said, tree
 
+from appdelivery import errors
+
 GIVEN = {"n": 3, "s": "x", "t": True, "xs": ["a", "b"], "open": {"k": "v", "l": "w"}}
 
 
@@ -224,3 +226,25 @@ def test_run_time_errors_in_a_shared_part_name_its_file():
 )  # fmt: skip
 def test_what_an_include_cannot_do_is_refused(include, shared, message):
     assert only(f"include: {include}\npatch: {{}}", shared=shared).message == message
+
+
+def test_a_map_whose_names_are_known_is_spread_in_its_place():
+    found = bound("let: {m: {l: 2, k: 3}}\npatch: {a: {k: 1, $spread: '${{ m }}', n: 4}, b: '${{ m }}'}").render({}, CONTEXT)
+    assert list(found.patch["a"].items()) == [("k", 3), ("l", 2), ("n", 4)]
+    assert found.patch["b"] == {"l": 2, "k": 3}
+
+
+def test_what_takes_the_place_of_a_spread_map_is_refused_with_its_line():
+    body = "parameters: {required: [m], properties: {m: {properties: {k: {type: string}}}}}\npatch: {a: {$spread: '${{ parameters.m }}', n: 4}}"
+    with pytest.raises(errors.SpecError) as wrong:
+        bound(body).render({"m": "<known after db is healthy>"}, CONTEXT)  # as render fills in what it waits for
+    found = wrong.value.problems[0]
+    assert (found.code, found.line, found.message) == ("render.type", 5, "a string is used as a map")
+
+
+def test_outputs_of_a_let_are_looked_at_where_the_definition_does_not_say_what_they_are():
+    body = "parameters: {required: [o], properties: {o: {type: object}}}\nlet: {made: '${{ parameters.o }}'}\noutputs: {x: '${{ made }}'}"
+    assert bound(body, kind="ComponentDefinition").render({"o": {"apiVersion": "v1", "kind": "Pod"}}, CONTEXT).outputs
+    with pytest.raises(errors.SpecError) as wrong:
+        bound(body, kind="ComponentDefinition").render({"o": {"kind": "Pod"}}, CONTEXT)
+    assert wrong.value.problems[0].message == "output 'x' needs 'apiVersion' and 'kind', both strings"

@@ -315,9 +315,10 @@ def alternatives(*choices: tuple[Any, frozenset[str], Check]) -> Check:
     others = tuple([one for one in choices if one[0] is None])
 
     def check(value: Any) -> Any:
-        if late(value):
+        kind = type(value)
+        if kind is str and late(value):
             return value
-        possible = fitting.get(type(value), others)
+        possible = fitting.get(kind, others)
         if len(possible) == 1:
             return possible[0][2](value)
         return single(possible, value)
