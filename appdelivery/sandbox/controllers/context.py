@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
-from appdelivery.sandbox.controllers import addresses, events, index
+from appdelivery.sandbox.controllers import addresses, events, figures, index
 from appdelivery.sandbox.controllers.scheduler import lines, rooms
 
 TYPE_CHECKING = False
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from appdelivery.sandbox.cluster import Cluster
+    from appdelivery.sandbox.controllers.scaling import History
     from appdelivery.sandbox.kinds import Family
     from appdelivery.sandbox.storage import Body, Key
 
+ENTRY = "203.0.112.1"
 SAFE = "bcdfghjklmnpqrstvwxz2456789"  # as real servers write random names: no vowels, no look-alikes
 
 
@@ -37,7 +39,8 @@ class Context:
         self.rooms = rooms.Rooms()
         self.line = lines.Line()
         self.certificate = ""  # of the authority that signs for this cluster, as pods find it
-        self.figures: dict[tuple[str, str, str, str], Any] = {}  # of autoscalers, see `figures`
+        self.figures = figures.Figures()
+        self.histories: dict[str, History] = {}  # of autoscalers, by uid
         self._marks: dict[tuple[str, str], tuple[Any, float]] = {}
         self._balancers = 0
         self._began = cluster.clock.now() - timedelta(seconds=cluster.clock.elapsed())
@@ -49,6 +52,10 @@ class Context:
         """The address of a load balancer, the next one each time."""
         self._balancers += 1
         return f"203.0.{113 + (self._balancers >> 8)}.{self._balancers & 255}"
+
+    def entry(self) -> str:
+        """The address at which the cluster's ingress controller and gateways listen."""
+        return ENTRY
 
     def stamp(self) -> str:
         return self.clock.stamp()
@@ -72,6 +79,7 @@ class Context:
     def forget(self, uid: str) -> None:
         for one in MARKS:
             self._marks.pop((uid, one), None)
+        self.histories.pop(uid, None)
 
     def item(self, family: Family, key: Key) -> Body | None:
         found = self.cluster.storage.family(family).get(key)

@@ -53,7 +53,9 @@ def verdict(context: Context, job: Body, failures: int) -> Verdict | None:
     return DONE if succeeded >= completions else None
 
 
-def with_condition(context: Context, job: Body, type: str, value: str, reason: str, message: str) -> list[dict[str, Any]]:
+def with_condition(context: Context, job: Body, type: str, *said: str) -> list[dict[str, Any]]:
+    """said: status, reason and message."""
+    value, reason, message = said
     listed: list[dict[str, Any]] = list((job.get("status") or {}).get("conditions") or ())
     stamp = context.stamp()
     new = {

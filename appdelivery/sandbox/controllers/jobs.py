@@ -137,11 +137,13 @@ def _work(context: Context, job: Body, pods: list[Body]) -> None:
 
 
 def _parallel(job: Body, active: list[Body]) -> int:
-    spec, succeeded = job["spec"], job["status"].get("succeeded", 0)
+    spec = job["spec"]
+    succeeded: int = job["status"].get("succeeded", 0)
     parallelism: int = spec.get("parallelism", 1)
-    if spec.get("completions") is None:  # a queue of work: one that ends well means that it is empty
+    completions: int | None = spec.get("completions")
+    if completions is None:  # a queue of work: one that ends well means that it is empty
         return len(active) if succeeded else parallelism
-    return min(parallelism, max(spec["completions"] - succeeded, 0))
+    return min(parallelism, max(completions - succeeded, 0))
 
 
 def _delay(context: Context, job: Body) -> float:
@@ -157,8 +159,9 @@ def _free(job: Body, active: list[Body], count: int) -> list[int | None]:
     """Indexes without a pod; None for pods that have none."""
     if job["spec"].get("completionMode") != "Indexed":
         return [None] * count
-    taken = {*_parsed(job["status"].get("completedIndexes", "")), *(_index(pod) for pod in active)}
-    return [index for index in range(job["spec"]["completions"]) if index not in taken][:count]
+    taken: set[int | None] = {*_parsed(job["status"].get("completedIndexes", "")), *(_index(pod) for pod in active)}
+    free: list[int | None] = [index for index in range(job["spec"]["completions"]) if index not in taken]
+    return free[:count]
 
 
 def _make(context: Context, job: Body, index: int | None) -> None:

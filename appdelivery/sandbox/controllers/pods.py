@@ -159,7 +159,10 @@ def _hear(context: Context, event: Event) -> Iterable[Key]:
     if event.type == "DELETED":
         addresses.release(context, event.item.body)
         return ()
-    return (event.item.key,) if event.item.body["spec"].get("nodeName") else ()
+    body = event.item.body
+    if event.old is None and "podIP" in (body.get("status") or {}):  # of a restored cluster
+        context.addresses.know(body["status"]["podIP"])
+    return (event.item.key,) if body["spec"].get("nodeName") else ()
 
 
 CONTROLLER = queue.Controller("kubelets", reconcile, {objects.PODS: _hear})

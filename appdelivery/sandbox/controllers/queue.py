@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from appdelivery.sandbox.cluster import Cluster
     from appdelivery.sandbox.controllers.context import Context
+    from appdelivery.sandbox.controllers.figures import Figures
     from appdelivery.sandbox.kinds import Family
     from appdelivery.sandbox.storage import Event, Key
 
@@ -60,6 +61,11 @@ class Controllers:
         self._busy = False
         self._serving = False
         cluster.storage.listen(self.hear)
+
+    @property
+    def figures(self) -> Figures:
+        """What autoscalers see; see `figures`."""
+        return self.context.figures
 
     def hear(self, event: Event) -> None:
         self.context.index.hear(event)

@@ -36,8 +36,7 @@ def reconcile(context: Context, key: Key) -> None:
     usable = _available(context, owner, pods)
     status = _status(owner, pods, usable, current, update)
     try:
-        if _step(context, owner, pods, usable, current, update):
-            context.again(CONTROLLER.name, key, 0)
+        _step(context, owner, pods, usable, (current, update))
     finally:
         # A refused step is tried again, but what was seen is reported.
         writing.status(context, owner, status)
@@ -81,8 +80,9 @@ def _status(owner: Body, pods: Pods, usable: set[str], current: Body, update: Bo
     return status
 
 
-def _step(context: Context, owner: Body, pods: Pods, usable: set[str], current: Body, update: Body) -> bool:
-    """One step; True when another may follow at once."""
+def _step(context: Context, owner: Body, pods: Pods, usable: set[str], known: tuple[Body, Body]) -> None:
+    """One step, or several under the policy Parallel.  known: the current and the updated revision."""
+    current, update = known
     ordered = owner["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
     start = _start(owner)
     wanted = range(start, start + owner["spec"]["replicas"])
@@ -91,27 +91,27 @@ def _step(context: Context, owner: Body, pods: Pods, usable: set[str], current: 
         if pod is None:
             _make(context, owner, number, _revision_for(owner, number, current, update))
             if ordered:
-                return False
+                return
         elif objects.is_finished(pod) and not objects.deleting(pod):
             _delete(context, owner, pod)
             if ordered:
-                return False
+                return
         elif ordered and (objects.deleting(pod) or pod["metadata"]["uid"] not in usable):
-            return False
+            return
     for number in sorted((one for one in pods if one not in wanted), reverse=True):
         if not objects.deleting(pods[number]):
             _delete(context, owner, pods[number])
             _drop_claims(context, owner, pods[number])
         if ordered:
-            return False
-    return _replace(context, owner, pods, usable, update)
+            return
+    _replace(context, owner, pods, usable, update)
 
 
-def _replace(context: Context, owner: Body, pods: Pods, usable: set[str], update: Body) -> bool:
+def _replace(context: Context, owner: Body, pods: Pods, usable: set[str], update: Body) -> None:
     """From the last pod to the partition: those of an older template go, maxUnavailable at a time."""
     strategy = owner["spec"].get("updateStrategy") or {}
     if strategy.get("type") == "OnDelete":
-        return False
+        return
     most = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
     allowed = max(objects.share(most, owner["spec"]["replicas"], up=True), 1)
     lowest = _start(owner) + _partition(owner)
@@ -124,7 +124,6 @@ def _replace(context: Context, owner: Body, pods: Pods, usable: set[str], update
             missing += 1
         if missing >= allowed:
             break
-    return False
 
 
 def _make(context: Context, owner: Body, number: int, revision: Body) -> None:

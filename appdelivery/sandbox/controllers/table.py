@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from appdelivery.sandbox.controllers import (
+    autoscalers,
     bootstrap,
+    budgets,
     claims,
     cronjobs,
     daemonsets,
     deployments,
+    ingresses,
     jobs,
     nodes,
     pods,
+    quotas,
     replicasets,
+    routes,
     services,
     statefulsets,
 )
@@ -31,4 +36,9 @@ CONTROLLERS = (
     scheduling.CONTROLLER,
     pods.CONTROLLER,
     services.CONTROLLER,
+    autoscalers.CONTROLLER,
+    budgets.CONTROLLER,
+    quotas.CONTROLLER,
+    ingresses.CONTROLLER,
+    *routes.CONTROLLERS,
 )
