@@ -15,6 +15,7 @@ from appdelivery.sandbox.http.app import App
 from appdelivery.sandbox.http.requests import RequestLog
 from appdelivery.sandbox.traffic.endpoint import Endpoint
 from appdelivery.sandbox.traffic.model import Traffic
+from appdelivery.sandbox.writes import customs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Member:
         self.setup = setup
         self.cluster = Cluster(setup.name, clock=clock.Clock(speed))
         self.restored = restore(self.cluster) if restore is not None else False
+        _serve_custom_kinds(self.cluster)
         if setup.uid and self.cluster.storage.family(NAMESPACES).get(("", SYSTEM)) is None:
             self.cluster.storage.commit(storage.ADDED, NAMESPACES, _system(setup.uid, self.cluster.clock.stamp()))
         self.controllers = controllers.start(self.cluster, nodes=setup.nodes, seed=setup.seed, certificate=setup.certificate)
@@ -138,6 +140,16 @@ def known_only(access: Access, inner: ASGI) -> ASGI:
         await inner(scope, receive, send)
 
     return asked
+
+
+def _serve_custom_kinds(cluster: Cluster) -> None:
+    """What restored definitions state; those that were not established yet go on with it."""
+    kind = cluster.kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+    for item in cluster.collection(kind).items():
+        if customs.is_established(item.body):
+            customs.serve(cluster, item.body)
+        else:
+            customs.committed(cluster, kind, item.body)
 
 
 def _system(uid: str, stamp: str) -> Body:

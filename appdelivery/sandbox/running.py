@@ -88,7 +88,7 @@ class Sandbox:
         for listener in self.listeners:
             listener.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self.plan.state is not None and self.trouble is None:
+        if self.plan.state is not None:
             self.plan.state.close()
 
     # --- what the control route asks for ---

@@ -139,7 +139,7 @@ class Connection(Protocol):
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         scope["extensions"] = {ABORT: self._end}
-        self.server_state.default_headers = [(b"date", formatdate(self._listener.now(), usegmt=True).encode())]
+        self.server_state.default_headers[:] = [(b"date", formatdate(self._listener.now(), usegmt=True).encode())]
         with contextlib.suppress(asyncio.CancelledError):  # the listener closes
             await self._listener.app(scope, receive, send)
 

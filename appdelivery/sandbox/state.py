@@ -152,8 +152,12 @@ class State:
         self._clusters.clear()
 
     def close(self) -> None:
-        self.flush()
-        self._file.close()
+        """With what has changed since the last flush, unless writing has failed before."""
+        try:
+            if self._failed is None:
+                self.flush()
+        finally:
+            self._file.close()
 
     def _trouble(self, doing: str, error: sqlite3.Error) -> errors.SourceError:
         if "locked" in str(error):
