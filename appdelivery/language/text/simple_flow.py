@@ -14,16 +14,16 @@ MARKS = "{}[],"
 
 
 def read(text: str, room: int, seen: dict[Any, Word]) -> Any:
-    """The value of a collection.  `ready` says that an entry may begin here."""
-    stack: list[tuple[Any, str | None]] = []
+    """The value of a collection.  `ready` says that an entry may begin here, `key` whose value comes next."""
+    stack: list[tuple[Any, bool]] = []
     here: Any = None
-    root, key, ready = here, None, True
+    root, key, ready, in_map = here, None, True, False
     tokens = iter(_tokens(text))
     for between in tokens:
         mark = next(tokens, "")
         if between and between != " " and (word := seen.get(between) or _word(between, seen)):
             name, value, whole = word
-            if not ready or (name is None) is (type(here) is dict) or here is None:
+            if not ready or (name is None) is in_map or here is None:
                 raise simple_words.NotSimple
             if name is None:
                 here.append(value)
@@ -36,22 +36,22 @@ def read(text: str, room: int, seen: dict[Any, Word]) -> Any:
             if ready:
                 raise simple_words.NotSimple
             ready = True
-        elif mark in ("{", "["):
-            if not ready or (type(here) is dict and key is None) or len(stack) >= room:
+        elif mark == "{" or mark == "[":  # noqa: PLR1714 - the faster way to ask
+            if not ready or (in_map and key is None) or len(stack) >= room:
                 raise simple_words.NotSimple
             new: Any = {} if mark == "{" else []
-            if here is None:
-                root = new
-            elif key is None:
-                here.append(new)
-            else:
+            if in_map:
                 here[key] = new
-            stack.append((here, key))
-            here, key = new, None
-        elif not mark or key is not None or (mark == "}") is not (type(here) is dict) or (ready and here):
+            elif here is None:
+                root = new
+            else:
+                here.append(new)
+            stack.append((here, in_map))
+            here, key, in_map = new, None, mark == "{"
+        elif not mark or key is not None or (mark == "}") is not in_map or (ready and here):
             raise simple_words.NotSimple
         else:
-            here, _ = stack.pop()
+            here, in_map = stack.pop()
             key, ready = None, False
             if not stack:
                 rest = next(tokens)
