@@ -93,6 +93,7 @@ class Clock:
             if self._timers and self._speed:
                 wait = max(self._timers[0][0] - self.elapsed(), 0.0) / self._speed
             try:
-                await asyncio.wait_for(self._changed.wait(), wait)
+                async with asyncio.timeout(wait):  # not wait_for: in Python 3.11 it may swallow a cancellation
+                    await self._changed.wait()
             except TimeoutError:
                 continue
