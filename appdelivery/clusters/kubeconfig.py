@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -132,11 +133,21 @@ def _chosen(documents: list[tuple[dict[str, Any], str]]) -> str:
 
 
 def _document(data: bytes, file: str) -> dict[str, Any]:
-    documents = yaml_in.load(data, file)
+    documents = _loaded(data, file)
     shape = documents[0] if len(documents) == 1 and isinstance(documents[0], dict) else {}
     if "clusters" not in shape or not isinstance(shape.get("current-context") or "", str):
         raise _wrong(file, (), "this is no kubeconfig: one document with clusters, users and contexts is expected")
     return shape
+
+
+def _loaded(data: bytes, file: str) -> list[Any]:
+    """Programs write JSON, which is YAML too, whatever the file is called; read as JSON it needs no YAML library."""
+    if data[:1] == b"{":
+        from appdelivery.language.text import json_in
+
+        with contextlib.suppress(errors.SpecError):
+            return json_in.load(data, file, yaml_in.LIMITS)
+    return yaml_in.load(data, file)
 
 
 def _credentials(documents: list[tuple[dict[str, Any], str]], *, own: bool, context: str, trust: Trust) -> Credentials:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.delivery import graph, normal
-from appdelivery.model import canonical, marks, suggest
+from appdelivery.model import canonical, marks, sha256, suggest
 from appdelivery.model.change import Subject
 from appdelivery.model.live import ClusterFacts, Served
 from appdelivery.model.problem import Problem
@@ -52,6 +52,7 @@ class Desired:
     take_over: bool = False
     recreate: bool = False
     waits: bool = False  # holds placeholders until live values are known
+    size: int = 0  # characters as JSON
 
     @property
     def identity(self) -> tuple[str, tuple[str, str, str, str]]:
@@ -124,7 +125,7 @@ def desired(rendered: Rendered, facts: ClusterFacts, installation: Installation,
             _marked(one, ref, body, cluster=facts.name, app=rendered.app, installation=installation, policies=policies)
         )
     problems += _twice_at(out)
-    problems += [_large(item) for item in out if _size(item.body) > MOST_BYTES]
+    problems += [_large(item) for item in out if item.size > MOST_BYTES]
     if problems:
         raise errors.SpecError(problems)
     return tuple(out)
@@ -152,10 +153,12 @@ def _marked(
     written = {key: value for key, value in (metadata.get("annotations") or {}).items() if key not in marks.BOOKKEEPING}
     annotations = {**written, marks.OWNER: marks.owner_mark(installation.label, app, ref)}
     body = {**body, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
+    text = _text(body, installation.digest_key)
     item = Desired(
         subject=Subject(cluster, ref, origin.component),
         body=body,
-        digest=digest(body, installation.digest_key),
+        digest=sha256.hexdigest(text.encode()),
+        size=len(text),
         origin=origin,
         component_type=one.component_type,
         stage=one.manifest.stage,
@@ -183,13 +186,13 @@ def without_cluster(rendered: Rendered, cluster: str) -> ClusterFacts:
     return ClusterFacts(cluster, "", "", served, datetime.fromtimestamp(0, UTC))
 
 
-def digest(body: dict[str, Any], key: bytes) -> str:
-    """Of the object without the bookkeeping keys, so that a new revision alone changes nothing."""
+def _text(body: dict[str, Any], key: bytes) -> str:
+    """Of the object without the bookkeeping keys, so that a new revision alone changes no digest."""
     metadata = dict(body["metadata"])
     for field_ in ("labels", "annotations"):
         if metadata.get(field_):
             metadata[field_] = {name: value for name, value in metadata[field_].items() if name not in marks.BOOKKEEPING}
-    return canonical.digest({**body, "metadata": metadata}, key)
+    return canonical.text({**body, "metadata": metadata}, key)
 
 
 def keeps(annotations: dict[str, Any]) -> bool:
@@ -254,7 +257,7 @@ def _large(item: Desired) -> Problem:
     largest = max(sizes, key=lambda name: sizes[name])
     return _from(
         Problem(
-            f"{item.subject.ref} is {_size(item.body) / 1e6:.1f} MB; an API server takes about {MOST_BYTES / 1e6:.1f} MB",
+            f"{item.subject.ref} is {item.size / 1e6:.1f} MB; an API server takes about {MOST_BYTES / 1e6:.1f} MB",
             code="delivery.object-too-large",
             hint=f"its largest field is {largest}, {sizes[largest] / 1e6:.1f} MB",
         ),
