@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-SWITCH, APPEND = "store_true", "append"
+STORE, SWITCH, APPEND = "store", "store_true", "append"
 
 
 class Argument:
     """A flag, or a positional argument, as it was declared."""
 
-    __slots__ = ("action", "choices", "default", "dest", "names", "nargs", "type")
+    __slots__ = ("action", "choices", "default", "dest", "names", "nargs", "plain", "type")
 
     def __init__(
         self,
         names: tuple[str, ...],
         *,
-        action: str = "store",
+        action: str = STORE,
         nargs: str | None = None,
         default: Any = None,
         type: Callable[[str], Any] | None = None,
@@ -33,8 +33,10 @@ class Argument:
         dest: str = "",
         metavar: str | None = None,
         help: str = "",
+        **other: Any,
     ) -> None:
         del metavar, help  # of interest to argparse only
+        self.plain = not other and action in (STORE, SWITCH, APPEND) and nargs in (None, "?", "*", "+")
         self.names = names if names[0][0] == "-" else ()
         long = next((name for name in names if name[:2] == "--"), names[0])
         self.dest = dest or long.lstrip("-").replace("-", "_")
@@ -51,9 +53,11 @@ class Declared:
     def __init__(self) -> None:
         self.flags: dict[str, Argument] = {}
         self.positional: list[Argument] = []
+        self.plain = True  # nothing was declared that only argparse knows
 
     def add_argument(self, *names: str, **how: Any) -> None:
         argument = Argument(names, **how)
+        self.plain = self.plain and argument.plain
         self.flags |= dict.fromkeys(argument.names, argument)
         if not argument.names:
             self.positional.append(argument)
@@ -80,7 +84,7 @@ def variable(flag: str) -> str:
 
 def read(declared: Declared, words: Sequence[str]) -> Given | None:
     """The arguments' values, or None when the words are not plain."""
-    if any(name[:2] == "--" and variable(name) in os.environ for name in declared.flags):
+    if not declared.plain or any(name[:2] == "--" and variable(name) in os.environ for name in declared.flags):
         return None
     values = {flag.dest: flag.default for flag in declared.flags.values()}
     try:

@@ -84,3 +84,10 @@ def test_a_flag_in_the_environment_is_left_to_argparse(monkeypatch):
     monkeypatch.setenv("APPCTL_NAMESPACE", "prod")
     assert words.read(declared("render"), ["a.yaml"]) is None
     assert flags.parse("render", importlib.import_module("appdelivery.cli.render"), ["a.yaml"]).namespace == "prod"
+
+
+@pytest.mark.parametrize("how", [{"required": True}, {"nargs": 2}, {"action": "count"}, {"nargs": "..."}])
+def test_declarations_that_only_argparse_knows_are_left_to_it(how):
+    made = words.Declared()
+    made.add_argument("--flag", **how)
+    assert words.read(made, []) is None
