@@ -27,13 +27,12 @@ OUTPUTS = 200
 
 def each(b: Budget, value: Any, work: int = 1) -> Any:
     """What a loop walks over: a list, the keys of a map, nothing for null."""
-    kind = type(value)
-    if kind is dict:
+    if type(value) is not list:
+        if value is None:
+            return ()
+        if type(value) is not dict:
+            raise RenderError("render.type", f"a loop needs a list or a map, not {word(value)}")
         value = list(value)
-    elif value is None:
-        return ()
-    elif kind is not list:
-        raise RenderError("render.type", f"a loop needs a list or a map, not {word(value)}")
     turns = len(value)
     if turns > budget.ITEMS:
         raise budget.limit("items in one list of a loop", budget.ITEMS, "loopItems")

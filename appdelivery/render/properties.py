@@ -40,9 +40,10 @@ def fill(of: Work, facts: Facts) -> None:
 def _dollars(of: Work, part: Part, facts: Facts, *, refused: bool) -> list[Problem]:
     """What begins with a dollar and is no expression: named secrets, and escapes."""
     found: list[Problem] = []
-    if not refused and any(kind in part.written for kind in NAMED):
+    held = part.written.find
+    if not refused and max(map(held, NAMED)) >= 0:
         found = _secrets(of, part, facts)
-    if b"$${" in part.written:
+    if held(b"$${") >= 0:
         from appdelivery.language import inline
 
         part.parameters = inline.unescape(part.parameters)

@@ -5,7 +5,6 @@ Each is total: a defined result or a RenderError for every value.
 
 from __future__ import annotations
 
-import functools
 import itertools
 
 from appdelivery.language import budget
@@ -113,7 +112,10 @@ def add(b: Budget, left: Any, right: Any) -> Any:
 def lists(b: Budget, *given: Any) -> Any:
     """first + second + ... where all should be lists."""
     if not ALL_LISTS.issuperset(map(type, given)):
-        return functools.reduce(lambda first, other: add(b, first, other), given)
+        first, *others = given
+        for other in others:
+            first = add(b, first, other)
+        return first
     budget.spend(b, sum(map(len, given)))
     return [*itertools.chain.from_iterable(given)]
 

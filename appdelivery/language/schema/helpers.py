@@ -8,8 +8,6 @@ checked again when it is resolved.  A Secret passes where text passes, and nobod
 
 from __future__ import annotations
 
-import operator
-
 from appdelivery.language import secrets
 from appdelivery.model.secret import Secret
 
@@ -137,6 +135,11 @@ def numbers(least: float | None, most: float | None, *, whole_only: bool) -> Che
 PLAIN: dict[Check, type] = {string: str, integer: int, boolean: bool}  # checks that take every value of a type as it is
 
 
+def same(values: Iterable[Any], others: Iterable[Any]) -> bool:
+    """Whether these are the same objects, not only equal ones."""
+    return [*map(id, values)] == [*map(id, others)]
+
+
 def each(item: Check) -> Check:
     """A list, every item checked.  A value that gains nothing is not copied."""
     plain = frozenset((PLAIN[item],)) if item in PLAIN else frozenset()
@@ -147,7 +150,7 @@ def each(item: Check) -> Check:
         if plain and plain.issuperset(map(type, value)):
             return value
         new = [*map(item, value)]
-        return value if all(map(operator.is_, new, value)) else new
+        return value if same(value, new) else new
 
     return check
 
@@ -203,7 +206,7 @@ def entries(item: Check, required: tuple[str, ...]) -> Check:
         if plain and plain.issuperset(map(type, value.values())):
             return value
         new = [*map(item, value.values())]
-        return value if all(map(operator.is_, new, value.values())) else dict(zip(value, new, strict=True))
+        return value if same(value.values(), new) else dict(zip(value, new, strict=True))
 
     return check
 
