@@ -113,7 +113,7 @@ def operations(stacks: int) -> tuple[Operation, ...]:
             "uninstall",
             lambda _, namespace: ["delete", f"{namespace}/{NAME}", "--yes"],
             lambda namespace: ["uninstall", NAME, "-n", namespace],
-            None,
+            0.25,
             1.3,
             0.12,
         ),
