@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 DEFAULT_CLASS = {
     ("", "persistentvolumeclaims"): ("storage.k8s.io", "storageclasses", "storageclass.kubernetes.io/is-default-class"),
-    ("networking.k8s.io", "ingresses"): ("networking.k8s.io", "ingressclasses", "ingressclass.kubernetes.io/is-default-class"),
+    ("networking.k8s.io", "ingresses"): (
+        "networking.k8s.io",
+        "ingressclasses",
+        "ingressclass.kubernetes.io/is-default-class",
+    ),
 }
 CLASS_FIELD = {("", "persistentvolumeclaims"): "storageClassName", ("networking.k8s.io", "ingresses"): "ingressClassName"}
-PROTECTED = {("", "persistentvolumeclaims"): "kubernetes.io/pvc-protection", ("", "persistentvolumes"): "kubernetes.io/pv-protection"}
+PROTECTED = {
+    ("", "persistentvolumeclaims"): "kubernetes.io/pvc-protection",
+    ("", "persistentvolumes"): "kubernetes.io/pv-protection",
+}
 PRIORITIES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
 
 
@@ -127,5 +134,7 @@ def _quality(spec: Body) -> str:
     wanted = [container["resources"] for container in containers]
     if not any((one.get("requests") or {}) or (one.get("limits") or {}) for one in wanted):
         return "BestEffort"
-    sure = all({"cpu", "memory"} <= set(one.get("limits") or ()) and one.get("requests") == one.get("limits") for one in wanted)
+    sure = all(
+        {"cpu", "memory"} <= set(one.get("limits") or ()) and one.get("requests") == one.get("limits") for one in wanted
+    )
     return "Guaranteed" if sure else "Burstable"

@@ -25,16 +25,14 @@ SCALE = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
 METADATA = {"$ref": f"#/definitions/{types.METADATA}"}
 
 
-def decoded(
-    kind: Kind, type: Type, body: Body, validation: str, *, is_merged: bool = False
-) -> tuple[Body, tuple[str, ...]]:
+def decoded(type: Type, body: Body, validation: str, *, is_merged: bool = False) -> tuple[Body, tuple[str, ...]]:
     """A body of a custom kind as the server holds it, and warnings.  is_merged: it comes from an apply, whose nulls stay."""
     unknown: list[str] = []
     new: Body = structural.decoded(type, body, unknown, keeps_null=is_merged)
-    metadata, strange = decoding.checked_metadata(kind, type, body["metadata"])
+    metadata, strange = decoding.checked_metadata(type, body["metadata"])
     new["metadata"] = metadata
     unknown += [f"metadata.{path}" for path in strange]
-    return new, decoding.strictly(kind, sorted(unknown), validation)
+    return new, decoding.strictly(sorted(unknown), validation)
 
 
 # --- life of a definition ---
@@ -127,9 +125,7 @@ def terminating(cluster: Cluster, body: Body) -> Body:
 
 def serve(cluster: Cluster, definition: Body) -> None:
     """Serves what the definition states now, and no more."""
-    wanted = {
-        version["name"]: version for version in definition["spec"]["versions"] if version.get("served")
-    }
+    wanted = {version["name"]: version for version in definition["spec"]["versions"] if version.get("served")}
     for old in _served(cluster, definition):
         if old.definition is definition and old.version in wanted:
             continue

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 
-from appdelivery.sandbox import status
 from appdelivery.sandbox.writes import options as options_
 from appdelivery.sandbox.writes import quantities, types
 
@@ -17,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from appdelivery.sandbox.kinds import Kind
     from appdelivery.sandbox.storage import Body
     from appdelivery.sandbox.writes.types import Type
 
@@ -28,6 +26,10 @@ WORDS = {str: "string", bool: "bool", int: "number", float: "number", dict: "obj
 
 class Mismatch(Exception):
     """A value that its Go type does not take."""
+
+
+class Unreadable(Exception):
+    """A body that the server cannot read; says why in the decoder's words."""
 
 
 def decode(type: Type, body: Body) -> tuple[Body, list[str]]:
@@ -58,44 +60,30 @@ def defaulted(type: Type) -> Body:
     return _object(type, {}, [])
 
 
-def unknown(type: Type, body: Body) -> list[str]:
-    """The paths of fields that the type does not have."""
-    return _unknown(type, body, "")
-
-
-def strictly(kind: Kind, unknown: list[str], validation: str) -> tuple[str, ...]:
-    """Warnings for unknown fields, or the refusal that strict validation asks for."""
-    said = [f'unknown field "{path}"' for path in unknown]
+def strictly(unknown: list[str], validation: str) -> tuple[str, ...]:
+    """Warnings for unknown fields, or what strict validation says of them."""
+    said = tuple(f'unknown field "{path}"' for path in unknown)
     if said and validation == options_.STRICT:
-        raise status.bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: strict decoding error: '
-            + ", ".join(said)
-        )
-    return tuple(said) if validation == options_.WARN else ()
+        raise Unreadable("strict decoding error: " + ", ".join(said))
+    return said if validation == options_.WARN else ()
 
 
-def checked(kind: Kind, type: Type, body: Body, validation: str) -> tuple[Body, tuple[str, ...]]:
-    """decode with the server's refusals; gives the body and the warnings."""
+def checked(type: Type, body: Body, validation: str) -> tuple[Body, tuple[str, ...]]:
+    """decode, with the warnings; raises Unreadable."""
     try:
         decoded, unknown = decode(type, body)
     except Mismatch:
-        found = mismatch(type, body)
-        raise status.bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {found}'
-        ) from None
-    return decoded, strictly(kind, unknown, validation) if unknown else ()
+        raise Unreadable(mismatch(type, body)) from None
+    return decoded, strictly(unknown, validation) if unknown else ()
 
 
-def checked_metadata(kind: Kind, type: Type, metadata: Body) -> tuple[Body, list[str]]:
+def checked_metadata(type: Type, metadata: Any) -> tuple[Body, list[str]]:
     """metadata of a custom object, which is a Go type; and the fields it does not know."""
     member = type.member("metadata")
     try:
         return decode(member, metadata)  # type: ignore[arg-type]
     except Mismatch:
-        found = _where(member, metadata, "ObjectMeta", "")  # type: ignore[arg-type]
-        raise status.bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {found}'
-        ) from None
+        raise Unreadable(_where(member, metadata, "ObjectMeta", "")) from None  # type: ignore[arg-type]
 
 
 def mismatch(type: Type, body: Body) -> str:

@@ -138,7 +138,9 @@ def _service(found: Body) -> None:
     affinity = spec.setdefault("sessionAffinity", "None")
     if affinity == "None":
         spec.pop("sessionAffinityConfig", None)
-    elif affinity == "ClientIP" and not ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds"):
+    elif affinity == "ClientIP" and not ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get(
+        "timeoutSeconds"
+    ):
         spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": 10800}}
     type = spec.setdefault("type", "ClusterIP")
     if type in ("NodePort", "LoadBalancer") or (type == "ClusterIP" and spec.get("externalIPs")):
@@ -217,7 +219,9 @@ def _definition(found: Body) -> None:
         names.setdefault("listKind", f"{names['kind']}List")
     spec.setdefault("conversion", {"strategy": "None"})
     if not found["status"].get("storedVersions"):
-        found["status"]["storedVersions"] = [one["name"] for one in spec.get("versions") or () if one.get("storage")][:1] or None
+        found["status"]["storedVersions"] = [one["name"] for one in spec.get("versions") or () if one.get("storage")][
+            :1
+        ] or None
 
 
 def _job(found: Body) -> None:
@@ -252,6 +256,12 @@ def _autoscaler(found: Body) -> None:
         behavior["scaleDown"] = {"selectPolicy": "Max", "policies": [dict(percent)], **(behavior.get("scaleDown") or {})}
 
 
+def _old_autoscaler(found: Body) -> None:
+    notes = found["metadata"].get("annotations") or {}
+    if "autoscaling.alpha.kubernetes.io/metrics" not in notes:
+        found["spec"].setdefault("targetCPUUtilizationPercentage", 80)
+
+
 def _network_policy(found: Body) -> None:
     if not found["spec"].get("policyTypes"):
         found["spec"]["policyTypes"] = ["Ingress", *(["Egress"] if found["spec"].get("egress") else [])]
@@ -280,6 +290,7 @@ FUNCTIONS: dict[str, Callable[[Body], None]] = {
     "io.k8s.api.apps.v1.DeploymentStrategy": _deployment_strategy,
     "io.k8s.api.apps.v1.StatefulSetSpec": _stateful_set,
     "io.k8s.api.apps.v1.StatefulSetUpdateStrategy": _stateful_strategy,
+    "io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler": _old_autoscaler,
     "io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler": _autoscaler,
     "io.k8s.api.batch.v1.Job": _job,
     "io.k8s.api.networking.v1.NetworkPolicy": _network_policy,

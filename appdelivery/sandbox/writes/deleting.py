@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.storage import Body, Item, Key
 
 WAITS_FOR_DEPENDENTS, ORPHANS = "foregroundDeletion", "orphan"
-PODS, NAMESPACES, CLAIMS, VOLUMES = ("", "pods"), ("", "namespaces"), ("", "persistentvolumeclaims"), ("", "persistentvolumes")
+PODS, NAMESPACES, CLAIMS, VOLUMES = (
+    ("", "pods"),
+    ("", "namespaces"),
+    ("", "persistentvolumeclaims"),
+    ("", "persistentvolumes"),
+)
 PROTECTION = {CLAIMS: "kubernetes.io/pvc-protection", VOLUMES: "kubernetes.io/pv-protection"}
 KEPT = ("default", "kube-system", "kube-public")
 

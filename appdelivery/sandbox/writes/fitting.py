@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.storage import Body
     from appdelivery.sandbox.writes.types import Type
 
-NAMES = {bool: "bool", int: "int64", float: "float64", str: "string", dict: "map[string]interface {}", list: "[]interface {}"}
+NAMES = {
+    bool: "bool",
+    int: "int64",
+    float: "float64",
+    str: "string",
+    dict: "map[string]interface {}",
+    list: "[]interface {}",
+}
 
 
 def check(kind: Kind, type: Type, body: Body) -> None:
@@ -28,7 +35,9 @@ def check(kind: Kind, type: Type, body: Body) -> None:
 def named(kind: Kind, body: Body) -> str:
     """As the server names an object in internal errors."""
     metadata = body.get("metadata") or {}
-    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind.api_version}, Kind={kind.kind}"
+    if not isinstance(metadata, dict):
+        metadata = {}
+    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind.group}/{kind.version}, Kind={kind.kind}"
 
 
 def _check(type: Type, value: Any, path: str, found: list[str]) -> None:
@@ -42,11 +51,11 @@ def _check(type: Type, value: Any, path: str, found: list[str]) -> None:
         if value.__class__ is dict:
             _entries(type, value, path, found)
         else:
-            found.append(f"{path}: expected map, got &{{{_shown(value)}}}")
+            found.append(f"{path}: expected map, got &{{{shown(value)}}}")
     elif value.__class__ is list:
         _items(type, value, path, found)
     else:
-        found.append(f"{path}: expected list, got &{{{_shown(value)}}}")
+        found.append(f"{path}: expected list, got &{{{shown(value)}}}")
 
 
 def _entries(type: Type, value: dict[str, Any], path: str, found: list[str]) -> None:
@@ -109,20 +118,20 @@ def _scalar(type: Type, value: Any) -> bool:
 
 def _wanted(type: Type, value: Any) -> str:
     if type.untyped:
-        return f"expected any scalar, got &{{{_shown(value)}}}"
+        return f"expected any scalar, got &{{{shown(value)}}}"
     if type.scalar in ("integer", "number"):
         return f"expected numeric (int or float), got {NAMES[value.__class__]}"
     if type.scalar == "boolean":
-        return f"expected boolean, got &{{{_shown(value)}}}"
+        return f"expected boolean, got &{{{shown(value)}}}"
     return f"expected string, got &value.valueUnstructured{{Value:{_go(value)}}}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """%v"""
     if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{_shown(value[key])}' for key in sorted(value))}]"
+        return f"map[{' '.join(f'{key}:{shown(value[key])}' for key in sorted(value))}]"
     if isinstance(value, list):
-        return f"[{' '.join(map(_shown, value))}]"
+        return f"[{' '.join(map(shown, value))}]"
     if value is None:
         return "<nil>"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -6,6 +6,7 @@ import secrets
 import uuid
 
 from appdelivery.sandbox import status
+from appdelivery.sandbox.writes.rules import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ GIVEN = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSe
 
 def received(kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
     """A shallow copy with its kind stated, after the checks a request must pass before it is decoded."""
-    stated, named = body.get("apiVersion") or kind.api_version, body.get("kind") or kind.kind
-    if (stated, named) != (kind.api_version, kind.kind):
-        raise _other(kind, stated, named)
+    why = other(kind, body)
+    if why:
+        version, named = body.get("apiVersion", kind.api_version).rpartition("/")[2], body.get("kind") or kind.kind
+        raise status.bad_request(f'{named} in version "{version}" cannot be handled as a {kind.kind}: {why}')
     return addressed(kind, body, namespace, name)
 
 
@@ -48,16 +50,15 @@ def addressed(kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
     return {**body, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
 
 
-def _other(kind: Kind, stated: str, named: str) -> status.Refusal:
-    """The body is of another kind."""
+def other(kind: Kind, body: Body) -> str:
+    """What is wrong with the apiVersion and kind of a body; '' when they are those of the kind, or not stated."""
+    stated, named = body.get("apiVersion") or kind.api_version, body.get("kind") or kind.kind
+    if (stated, named) == (kind.api_version, kind.kind):
+        return ""
+    if stated == kind.api_version or named == kind.kind:
+        return f'no kind "{named}" is registered for version "{stated}" in scheme "pkg/runtime/scheme.go:111"'
     version = stated.rpartition("/")[2]
-    if stated == kind.api_version:
-        why = f'no kind "{named}" is registered for version "{stated}" in scheme "pkg/runtime/scheme.go:111"'
-    elif named == kind.kind:
-        why = f'no kind "{named}" is registered for version "{stated}" in scheme "pkg/runtime/scheme.go:111"'
-    else:
-        why = f"converting ({version}.{named}) to ({kind.group or 'core'}.{kind.kind}): unknown conversion"
-    return status.bad_request(f'{named} in version "{version}" cannot be handled as a {kind.kind}: {why}')
+    return f"converting ({version}.{named}) to ({kind.group or 'core'}.{kind.kind}): unknown conversion"
 
 
 def born(cluster: Cluster, metadata: Body) -> None:
@@ -107,20 +108,26 @@ def home(cluster: Cluster, kind: Kind, namespace: str, name: str) -> None:
         )  # fmt: skip
 
 
-def matches(kind: Kind, key: Key, old: Body, *, uid: str, version: str) -> None:
+def matches(kind: Kind, key: Key, old: Body, metadata: Body, *, is_put: bool = False) -> None:
     """The uid and version that a write names must be those of the stored object."""
-    metadata = old["metadata"]
-    if uid and uid != metadata["uid"]:
+    version, uid = metadata.get("resourceVersion", ""), metadata.get("uid", "")
+    if uid and uid != old["metadata"]["uid"]:
+        if not is_put:
+            raise status.invalid(kind, key[1], [words.invalid("metadata.uid", uid, words.IMMUTABLE)] * 2)
+        place = "/".join(part for part in ("/registry", kind.plural, *key) if part)
         raise status.conflict(
             kind, key[1],
-            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata['uid']}",
+            f"StorageError: invalid object, Code: 4, Key: {place}, ResourceVersion: 0, AdditionalErrorMsg: "
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}",
         )  # fmt: skip
-    if version and version != metadata["resourceVersion"]:
+    if version and version != old["metadata"]["resourceVersion"]:
         raise status.modified(kind, key[1])
 
 
 def unversioned(kind: Kind, name: str) -> status.Refusal:
     """A PUT that names no version, of a kind that wants one."""
-    cause = status.Cause("FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion")
+    cause = status.Cause(
+        "FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion"
+    )
     message = f'{kind.qualified} "{name}" is invalid: {cause.field}: {cause.message}'
     return status.Refusal(422, "Invalid", message, details=kind.details(name) | {"causes": [cause.body()]})

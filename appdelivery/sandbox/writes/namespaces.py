@@ -35,7 +35,9 @@ def terminate(cluster: Cluster, name: str, delete_all: DeleteAll) -> None:
     if _terminating(cluster, name) is None:
         return
     for kind in sorted(_namespaced(cluster), key=lambda one: one.plural in LAST):
-        keys = [item.key for item in cluster.collection(kind).items(name) if "deletionTimestamp" not in item.body["metadata"]]
+        keys = [
+            item.key for item in cluster.collection(kind).items(name) if "deletionTimestamp" not in item.body["metadata"]
+        ]
         delete_all(cluster, kind, name, keys, Deletion(propagation=BACKGROUND))
     _finalize(cluster, name)
 

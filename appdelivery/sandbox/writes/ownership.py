@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from appdelivery.sandbox.kinds import Kind
     from appdelivery.sandbox.storage import Body
     from appdelivery.sandbox.writes.fieldsets import Path, Paths
     from appdelivery.sandbox.writes.merging import Comparison
@@ -80,9 +79,9 @@ Managed = dict["Owner", Entry]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write: who makes it, of which type, when, and which paths the kind takes back on this way."""
+    """One write: in which version, of which type, by whom, when, and which paths the kind takes back on this way."""
 
-    kind: Kind
+    api_version: str
     type: Type
     manager: str
     subresource: str
@@ -91,7 +90,7 @@ class Write:
     convert: Convert
 
     def entry(self, operation: str) -> Entry:
-        return Entry(self.manager, operation, self.kind.api_version, self.subresource, self.now)
+        return Entry(self.manager, operation, self.api_version, self.subresource, self.now)
 
 
 def parsed(entries: list[Body]) -> Managed:
@@ -160,7 +159,7 @@ def _update(write: Write, live: Body, new: Body, managed: Managed, entry: Entry)
 def _change(write: Write, live: Body, new: Body, managed: Managed, actor: Owner | None, *, force: bool) -> Comparison:
     """Takes from the others what changed; refuses when they own it and nothing forces it."""
     own = merging.compare(write.type, live, new).without(write.reset)
-    versions: dict[str, Comparison | None] = {write.kind.api_version: own}
+    versions: dict[str, Comparison | None] = {write.api_version: own}
     conflicts: dict[Owner, set[Path]] = {}
     for owner, entry in list(managed.items()):
         if owner == actor:
@@ -270,7 +269,7 @@ def applied(
     allowed: fields whose conflicts are forced, those of a client-side apply before."""
     managed = parsed(entries)
     if not managed and live is not blank:
-        first = Entry(FIRST, UPDATE, write.kind.api_version, "", write.now)
+        first = Entry(FIRST, UPDATE, write.api_version, "", write.now)
         _update(write, blank, live, managed, first)
     try:
         merged, after = _apply(write, live, config, managed, force=force)
@@ -323,7 +322,7 @@ def _prune(write: Write, merged: Body, last: Entry, managed: Managed) -> Body:
     type, whole = form
     gone = fieldsets.named(merging.fields(type, whole), type) - fieldsets.named(merging.fields(type, pruned[1]), type)
     result = merging.remove(type, whole, gone & fieldsets.named(last.paths, type))
-    back = _form(write, result, write.kind.api_version, last.api_version)
+    back = _form(write, result, write.api_version, last.api_version)
     return merged if back is None else back[1]
 
 
@@ -339,6 +338,6 @@ def _add_back(write: Write, at: tuple[Body, Body, str], claimed: Paths, version:
 
 
 def _form(write: Write, body: Body, version: str, now: str = "") -> tuple[Type, Body] | None:
-    if version == (now or write.kind.api_version) == write.kind.api_version:
+    if version == (now or write.api_version) == write.api_version:
         return write.type, body
     return write.convert(body, version)

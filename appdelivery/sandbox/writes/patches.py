@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 
 from appdelivery.sandbox import status
-from appdelivery.sandbox.writes import decoding, merging
+from appdelivery.sandbox.writes import decoding, fieldsets, fitting, merging
+from appdelivery.sandbox.writes.rules import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from appdelivery.sandbox.kinds import Kind
     from appdelivery.sandbox.storage import Body
     from appdelivery.sandbox.writes.fieldsets import Paths
     from appdelivery.sandbox.writes.types import Type
@@ -31,7 +31,7 @@ class Malformed(Exception):
     """A strategic patch that contradicts itself."""
 
 
-def patched(kind: Kind, type: Type, live: Body, form: str, change: Any) -> Body:
+def patched(type: Type, live: Body, form: str, change: Any, *, is_custom: bool) -> Body:
     if form == JSON:
         return _json(live, change)
     if not isinstance(change, dict):
@@ -41,12 +41,20 @@ def patched(kind: Kind, type: Type, live: Body, form: str, change: Any) -> Body:
         )
     if form == MERGE:
         return merged(live, change)  # type: ignore[no-any-return]
-    if kind.definition is not None:
+    if is_custom:
         raise status.unsupported_media_type(ACCEPTED)
     try:
         return strategic(type, live, change)
     except Malformed as problem:
         raise status.bad_request(str(problem)) from None
+
+
+def unfit(form: str, change: Any, changed: Body, why: str) -> status.Refusal:
+    """The patch was applied, but the server cannot read what came out."""
+    shown = fitting.shown(change) if form == STRATEGIC else fieldsets.plain(changed)
+    cause = words.invalid("patch", shown, why)
+    message = f' "" is invalid: {cause.field}: {cause.message}'
+    return status.Refusal(422, "Invalid", message, details={"causes": [cause.body()]})
 
 
 # --- RFC 6902 and 7396 ---

@@ -6,11 +6,12 @@ import ipaddress
 import secrets
 
 from appdelivery.sandbox import status
+from appdelivery.sandbox.writes import fieldsets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, NoReturn
 
     from appdelivery.sandbox.cluster import Cluster
     from appdelivery.sandbox.kinds import Kind
@@ -115,6 +116,7 @@ def _allocate(cluster: Cluster, kind: Kind, new: Body, old: Body | None = None) 
     before = old["spec"] if old is not None else {}
     if has_address(spec):
         _families(spec, before)
+        _single_stack(kind, new)
         if not spec.get("clusterIPs"):
             spec["clusterIP"] = _address(cluster)
             spec["clusterIPs"] = [spec["clusterIP"]]
@@ -125,6 +127,9 @@ def _allocate(cluster: Cluster, kind: Kind, new: Body, old: Body | None = None) 
         for at, port in enumerate(spec.get("ports") or ()):
             if not port.get("nodePort"):
                 port["nodePort"] = _free_port(taken | _node_ports(spec))
+            elif not FIRST_PORT <= port["nodePort"] <= LAST_PORT:
+                why = f"provided port is not in the valid range. The range of valid ports is {FIRST_PORT}-{LAST_PORT}"
+                _refuse(kind, new, f"spec.ports[{at}].nodePort", port["nodePort"], why)
             elif port["nodePort"] in taken:
                 _refuse(kind, new, f"spec.ports[{at}].nodePort", port["nodePort"], "provided port is already allocated")
     if checks_health(spec) and not spec.get("healthCheckNodePort"):
@@ -140,6 +145,23 @@ def _families(spec: Body, before: Body) -> None:
         spec["ipFamilies"] = ["IPv6" if ":" in address else "IPv4"]
     if unselective and policy != "SingleStack" and len(spec["ipFamilies"]) == 1:
         spec["ipFamilies"] = [*spec["ipFamilies"], "IPv6" if spec["ipFamilies"][0] == "IPv4" else "IPv4"]
+
+
+def _single_stack(kind: Kind, new: Body) -> None:
+    """A sandbox has IPv4 only."""
+    spec = new["spec"]
+    if spec.get("clusterIP") == HEADLESS and not spec.get("selector"):
+        return
+    causes = []
+    if spec.get("ipFamilyPolicy") == "RequireDualStack":
+        said = 'Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services'
+        causes.append(status.Cause("FieldValueInvalid", said, "spec.ipFamilyPolicy"))
+    for at, one in enumerate(spec["ipFamilies"]):
+        if one != "IPv4":
+            said = f'Invalid value: "{one}": not configured on this cluster'
+            causes.append(status.Cause("FieldValueInvalid", said, f"spec.ipFamilies[{at}]"))
+    if causes:
+        raise status.invalid(kind, new["metadata"]["name"], causes)
 
 
 def _specs(cluster: Cluster) -> Iterator[Body]:
@@ -161,12 +183,15 @@ def _check_address(cluster: Cluster, kind: Kind, new: Body) -> None:
     try:
         inside = ipaddress.ip_address(address) in ADDRESSES
     except ValueError:
-        return  # the rules say what is wrong with it
+        said = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        _refuse(kind, new, "spec.clusterIPs[0]", address, said)
     if not inside:
         why = "failed to allocate IP {}: the provided network does not match the current range"
         _refuse(kind, new, "spec.clusterIPs", [address], why.format(address))
     if any(spec.get("clusterIP") == address for spec in _specs(cluster)):
-        _refuse(kind, new, "spec.clusterIPs", [address], f"failed to allocate IP {address}: provided IP is already allocated")
+        _refuse(
+            kind, new, "spec.clusterIPs", [address], f"failed to allocate IP {address}: provided IP is already allocated"
+        )
 
 
 def _taken_ports(cluster: Cluster) -> Iterator[int]:
@@ -179,14 +204,10 @@ def _taken_ports(cluster: Cluster) -> Iterator[int]:
 def _free_port(taken: set[int]) -> int:
     free = [port for port in range(FIRST_PORT, LAST_PORT + 1) if port not in taken]
     if not free:
-        raise status.Refusal(
-            500, "InternalError", "Internal error occurred: failed to allocate a nodePort: range is full"
-        )
+        raise status.Refusal(500, "InternalError", "Internal error occurred: failed to allocate a nodePort: range is full")
     return secrets.choice(free)
 
 
-def _refuse(kind: Kind, new: Body, field: str, value: Any, why: str) -> None:
-    import json
-
-    cause = status.Cause("FieldValueInvalid", f"Invalid value: {json.dumps(value)}: {why}", field)
+def _refuse(kind: Kind, new: Body, field: str, value: Any, why: str) -> NoReturn:
+    cause = status.Cause("FieldValueInvalid", f"Invalid value: {fieldsets.plain(value)}: {why}", field)
     raise status.invalid(kind, new["metadata"]["name"], [cause])

@@ -104,13 +104,17 @@ def change(kind: Kind, old: Body, new: Body, subresource: str) -> None:
         new["status"] = old["status"]
     if kind.family == ("", "services") and not subresource and new["spec"].get("type") != "LoadBalancer":
         new["status"] = {**new["status"], "loadBalancer": {}}
+        if new["spec"].get("type") == "ExternalName":
+            new["spec"].pop("internalTrafficPolicy", None)
     if kind.family == ("", "namespaces") and subresource != "finalize":
         new["spec"] = old["spec"]
     if kind.family == DAEMONS:
         _template_generation(old, new)
     generation = old["metadata"].get("generation")
     if generation is not None:
-        new["metadata"]["generation"] = generation + 1 if not subresource and counts(kind, old, new) else generation
+        new["metadata"]["generation"] = (
+            generation + 1 if subresource in ("", "scale") and counts(kind, old, new) else generation
+        )
     else:
         new["metadata"].pop("generation", None)
 

@@ -50,7 +50,9 @@ def decoded(type: Type, value: Any, unknown: list[str], path: str = "", *, keeps
                 found[key] = decoding.copied(inner)
             else:
                 unknown.append(below)
-        elif inner is None and key in known and not known[key].get("nullable") and (not keeps_null or "default" in known[key]):
+        elif (
+            inner is None and key in known and not known[key].get("nullable") and (not keeps_null or "default" in known[key])
+        ):
             continue
         else:
             found[key] = decoded(member, inner, unknown, below, keeps_null=keeps_null)
@@ -106,7 +108,9 @@ def _type_problem(type: Type, value: Any, path: str) -> Cause | None:
     given = _type_of(value)
     if not wanted or given in wanted.split(",") or (wanted == "number" and given == "integer"):
         return None
-    return Cause("FieldValueTypeInvalid", f'Invalid value: "{given}": {path} in body must be of type {wanted}: "{given}"', path)
+    return Cause(
+        "FieldValueTypeInvalid", f'Invalid value: "{given}": {path} in body must be of type {wanted}: "{given}"', path
+    )
 
 
 def _type_of(value: Any) -> str:

@@ -18,6 +18,7 @@ from appdelivery.sandbox.writes import (
     ownership,
     patches,
     rules,
+    scaling,
     strategies,
     types,
 )
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.writes.types import Type
 
 
-
 def read(cluster: Cluster, kind: Kind, item: Item) -> Body:
     """The stored object in the version of `kind`."""
     return conversion.served(cluster, kind, item.body)
@@ -47,7 +47,7 @@ def read(cluster: Cluster, kind: Kind, item: Item) -> Body:
 def create(cluster: Cluster, kind: Kind, namespace: str, body: Body, options: Options) -> Written:
     sent = identity.received(kind, body, namespace, None)
     type = types.of(cluster.schemas, kind.schema)
-    new, warnings = _decoded(cluster, kind, type, sent, options)
+    new, warnings = _received(kind, type, sent, options)
     entries = ownership.stated(None, new, subresource="")
     new["metadata"].pop("managedFields", None)
     blank = _blank(kind, type)
@@ -81,9 +81,11 @@ def _created(cluster: Cluster, kind: Kind, new: Body, options: Options, warnings
 
 
 def replace(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) -> Written:
+    if options.subresource == scaling.SUBRESOURCE:
+        return _scaled(cluster, kind, key, scaling.PUT, body, options)
     sent = identity.received(kind, body, *key)
     type = types.of(cluster.schemas, kind.schema)
-    new, warnings = _decoded(cluster, kind, type, sent, options)
+    new, warnings = _received(kind, type, sent, options)
     item = cluster.get(kind, *key)
     if item is None:
         if kind.family in strategies.MADE_BY_PUT and not options.subresource:
@@ -92,25 +94,34 @@ def replace(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options
     version = new["metadata"].get("resourceVersion", "")
     if not version and (kind.definition is not None or kind.family in strategies.GUARDED):
         raise identity.unversioned(kind, key[1])
+    identity.matches(kind, key, read(cluster, kind, item), new["metadata"], is_put=True)
     return _updated(cluster, kind, item, new, options, warnings)
 
 
 def patch(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, options: Options) -> Written:
+    if options.subresource == scaling.SUBRESOURCE:
+        return _scaled(cluster, kind, key, form, change, options)
     item = cluster.get(kind, *key)
     if item is None:
         raise status.not_found(kind, key[1])
     type = types.of(cluster.schemas, kind.schema)
     live = read(cluster, kind, item)
-    changed = patches.patched(kind, type, live, form, change)
-    sent = identity.received(kind, changed, *key)
-    new, warnings = _decoded(cluster, kind, type, sent, options)
+    changed = patches.patched(type, live, form, change, is_custom=kind.definition is not None)
+    why = identity.other(kind, changed)
+    if why:
+        raise patches.unfit(form, change, changed, why)
+    sent = identity.addressed(kind, changed, *key)
+    try:
+        new, warnings = _decoded(kind, type, sent, options.validation)
+    except decoding.Unreadable as problem:
+        raise patches.unfit(form, change, changed, str(problem)) from None
+    identity.matches(kind, key, live, new["metadata"])
     return _updated(cluster, kind, item, new, options, warnings)
 
 
 def _updated(cluster: Cluster, kind: Kind, item: Item, new: Body, options: Options, warnings: tuple[str, ...]) -> Written:
     old = read(cluster, kind, item)
     metadata = new["metadata"]
-    identity.matches(kind, item.key, old, uid=metadata.get("uid", ""), version=metadata.get("resourceVersion", ""))
     type = types.of(cluster.schemas, kind.schema)
     entries = ownership.stated(old, new, subresource=options.subresource)
     metadata.pop("managedFields", None)
@@ -154,11 +165,25 @@ def _changed(
     return Written(read(cluster, kind, changed), warnings=warnings)
 
 
+def _scaled(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, options: Options) -> Written:
+    """A write of the subresource scale; gives the Scale."""
+    item = cluster.get(kind, *key)
+    if item is None:
+        raise status.not_found(kind, key[1])
+    old = read(cluster, kind, item)
+    new, entries = scaling.change(cluster, kind, key, old, form, change, options)
+    identity.matches(kind, key, old, {"resourceVersion": new["metadata"]["resourceVersion"]})
+    written = _changed(cluster, kind, item, old, new, entries, options, ())
+    return Written(scaling.of(kind, written.body), warnings=written.warnings)
+
+
 # --- apply ---
 
 
 def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) -> Written:
     """Server-side apply."""
+    if options.subresource == scaling.SUBRESOURCE:
+        return _scaled(cluster, kind, key, scaling.APPLY, body, options)
     stated, named = body.get("apiVersion", ""), body.get("kind", "")
     if (stated, named) != (kind.api_version, kind.kind):
         group, _, version = stated.rpartition("/")
@@ -172,7 +197,7 @@ def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) 
     write = _write(cluster, kind, type, options)
     blank = _blank(kind, type)
     if item is None:
-        if options.subresource:
+        if options.subresource and kind.family not in strategies.MADE_BY_PUT:
             raise status.not_found(kind, key[1])
         if sent["metadata"].get("uid"):
             why = f"uid mismatch: the provided object specified uid {sent['metadata']['uid']}, and no existing object was found"
@@ -183,14 +208,13 @@ def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) 
             new["metadata"]["managedFields"] = entries
         return _created(cluster, kind, new, options, warnings)
     old = read(cluster, kind, item)
-    version, uid = sent["metadata"].get("resourceVersion", ""), sent["metadata"].get("uid", "")
-    identity.matches(kind, key, old, uid=uid, version=version)
+    identity.matches(kind, key, old, sent["metadata"])
     before = old["metadata"].get("managedFields") or []
     live = _bare(old)
     allowed = _client_side(type, old) if options.manager == "kubectl" else frozenset()
     merged, entries = ownership.applied(write, live, sent, before, force=options.force, blank=blank, allowed=allowed)
     if merged == live and _timeless(entries) == _timeless(before):
-        return Written(old, warnings=rules.remarks(kind, old))
+        return Written(old, warnings=rules.updated(cluster, kind, old, old, options.subresource))
     new, warnings = _merged(kind, type, merged)
     new["metadata"].pop("managedFields", None)
     return _changed(cluster, kind, item, old, new, entries, options, warnings)
@@ -199,7 +223,7 @@ def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) 
 def _merged(kind: Kind, type: Type, merged: Body) -> tuple[Body, tuple[str, ...]]:
     """The result of a merge as the server holds it; what it cannot hold is the server's own failure."""
     if kind.definition is not None:
-        return customs.decoded(kind, type, merged, options_.IGNORE, is_merged=True)
+        return customs.decoded(type, merged, options_.IGNORE, is_merged=True)
     try:
         new, _ = decoding.decode(type, merged)
     except decoding.Mismatch:
@@ -221,17 +245,27 @@ def _client_side(type: Type, old: Body) -> Paths:
 # --- common ---
 
 
-def _decoded(cluster: Cluster, kind: Kind, type: Type, body: Body, options: Options) -> tuple[Body, tuple[str, ...]]:
+def _received(kind: Kind, type: Type, body: Body, options: Options) -> tuple[Body, tuple[str, ...]]:
+    """The decoded body of a request."""
+    try:
+        return _decoded(kind, type, body, options.validation)
+    except decoding.Unreadable as problem:
+        raise status.bad_request(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {problem}'
+        ) from None
+
+
+def _decoded(kind: Kind, type: Type, body: Body, validation: str) -> tuple[Body, tuple[str, ...]]:
     if kind.definition is not None:
-        return customs.decoded(kind, type, body, options.validation)
-    new, warnings = decoding.checked(kind, type, body, options.validation)
+        return customs.decoded(type, body, validation)
+    new, warnings = decoding.checked(type, body, validation)
     new["apiVersion"], new["kind"] = kind.api_version, kind.kind
     return new, warnings
 
 
 def _write(cluster: Cluster, kind: Kind, type: Type, options: Options) -> ownership.Write:
     return ownership.Write(
-        kind, type, options.manager, options.subresource, cluster.clock.stamp(),
+        kind.api_version, type, options.manager, options.subresource, cluster.clock.stamp(),
         strategies.resets(kind, options.subresource), conversion.converter(cluster, kind),
     )  # fmt: skip
 

@@ -68,7 +68,8 @@ def updated(cluster: Cluster, kind: Kind, old: Body, new: Body, subresource: str
         causes += services.status(old, new)
     if causes:
         raise status.invalid(kind, new["metadata"]["name"], causes)
-    return remarks(kind, new) if not subresource else ()
+    changed = new["metadata"].get("generation") != old["metadata"].get("generation")
+    return remarks(kind, new) if not subresource and (changed or kind.family not in TEMPLATES) else ()
 
 
 def _content(body: Body) -> Body:
@@ -88,6 +89,8 @@ def remarks(kind: Kind, new: Body) -> tuple[str, ...]:
     """Warnings about an object that is accepted."""
     if kind.family in OLD_KINDS:
         return (OLD_KINDS[kind.family],)
+    if kind.family == ("", "services"):
+        return tuple(services.warnings(new["spec"]))
     if kind.family in TEMPLATES:
         return tuple(pods.warnings(new["spec"]["template"].get("spec") or {}, "spec.template.spec"))
     return tuple(pods.warnings(new["spec"], "spec")) if kind.family == ("", "pods") else ()

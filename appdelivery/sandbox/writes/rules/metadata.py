@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_ANNOTATIONS = 256 * 1024
 NAMES: dict[tuple[str, str], Callable[[str], list[str]]] = {
     ("", "namespaces"): names.label,
-    ("", "services"): names.old_label,
+    ("", "services"): names.label,
     ("rbac.authorization.k8s.io", "roles"): names.path_segment,
     ("rbac.authorization.k8s.io", "rolebindings"): names.path_segment,
     ("rbac.authorization.k8s.io", "clusterroles"): names.path_segment,
@@ -91,8 +91,7 @@ def _owners(references: list[Body]) -> Iterator[Cause]:
             named = f"{one.get('kind', '')}/{one.get('name', '')}"
             if first:
                 said = (
-                    'Only one reference can have Controller set to true. Found "true" in references for '
-                    f"{first} and {named}"
+                    f'Only one reference can have Controller set to true. Found "true" in references for {first} and {named}'
                 )
                 yield words.invalid(path, references, said)
             first = first or named

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = rf"{LABEL}(\.{LABEL})*"
-OLD_LABEL = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 NAME_PART = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 VALUE = rf"({NAME_PART})?"
 KEY = r"[-._a-zA-Z0-9]+"
@@ -22,10 +21,6 @@ SUBDOMAIN_WORDS = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end "
     "with an alphanumeric character"
 )
-OLD_WORDS = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end "
-    "with an alphanumeric character"
-)
 PART_WORDS = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
 )
@@ -34,9 +29,7 @@ VALUE_WORDS = (
     "with an alphanumeric character"
 )
 KEY_WORDS = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
-_LABEL, _SUBDOMAIN, _OLD, _PART, _VALUE, _KEY = (
-    re.compile(pattern) for pattern in (LABEL, SUBDOMAIN, OLD_LABEL, NAME_PART, VALUE, KEY)
-)
+_LABEL, _SUBDOMAIN, _PART, _VALUE, _KEY = (re.compile(pattern) for pattern in (LABEL, SUBDOMAIN, NAME_PART, VALUE, KEY))
 
 
 def _said(words: str, pattern: str, *examples: str) -> str:
@@ -59,12 +52,6 @@ def label(text: str) -> list[str]:
 def subdomain(text: str) -> list[str]:
     found = [_long(253)] if len(text) > 253 else []
     return found if _SUBDOMAIN.fullmatch(text) else [*found, _said(SUBDOMAIN_WORDS, SUBDOMAIN, "example.com")]
-
-
-def old_label(text: str) -> list[str]:
-    """RFC 1035 label."""
-    found = [_long(63)] if len(text) > 63 else []
-    return found if _OLD.fullmatch(text) else [*found, _said(OLD_WORDS, OLD_LABEL, "my-name", "abc-123")]
 
 
 def path_segment(text: str) -> list[str]:

@@ -148,7 +148,7 @@ def definition(old: Body | None, new: Body) -> Iterator[Cause]:
     group, given = spec.get("group", ""), spec.get("names") or {}
     wanted = f"{given.get('plural', '')}.{group}"
     if old is None and new["metadata"].get("name") != wanted:
-        yield words.invalid("metadata.name", new["metadata"].get("name", ""), "must be spec.names.plural+\".\"+spec.group")
+        yield words.invalid("metadata.name", new["metadata"].get("name", ""), 'must be spec.names.plural+"."+spec.group')
     if not group:
         yield words.required("spec.group")
     elif "." not in group:
@@ -183,7 +183,9 @@ def _structural(schema: Body, path: str, *, is_root: bool = False) -> Iterator[C
     type = schema.get("type", "")
     free = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-int-or-string")
     if not type and (is_root or not free):
-        yield words.required(f"{path}.type", "must not be empty at the root" if is_root else "must not be empty for specified object fields")
+        yield words.required(
+            f"{path}.type", "must not be empty at the root" if is_root else "must not be empty for specified object fields"
+        )
     elif type and type not in SCHEMA_TYPES:
         yield words.unsupported(f"{path}.type", type, SCHEMA_TYPES)
     elif is_root and type != "object":
@@ -210,4 +212,6 @@ def _list_type(schema: Body, path: str) -> Iterator[Cause]:
         yield words.required(f"{path}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")
     for at, key in enumerate(keys or ()):
         if key not in ((schema.get("items") or {}).get("properties") or {}):
-            yield words.invalid(f"{path}.x-kubernetes-list-map-keys[{at}]", key, "entries must all be names of item properties")
+            yield words.invalid(
+                f"{path}.x-kubernetes-list-map-keys[{at}]", key, "entries must all be names of item properties"
+            )

@@ -22,6 +22,14 @@ PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 COUNTS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
 SOURCES = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
 OPERATORS = ("Exists", "Equal")
+SOURCE_ORDER = {  # as the server looks at the sources of a volume
+    key: at
+    for at, key in enumerate(
+        "emptyDir hostPath gitRepo gcePersistentDisk awsElasticBlockStore secret nfs iscsi glusterfs flocker "
+        "persistentVolumeClaim rbd cinder cephfs quobyte downwardAPI fc flexVolume configMap azureFile vsphereVolume "
+        "photonPersistentDisk portworxVolume azureDisk storageos projected scaleIO csi ephemeral image".split()
+    )
+}
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -35,7 +43,7 @@ def template(body: Body, path: str, *, extra: Iterable[str] = ()) -> Iterator[Ca
 
 def spec(body: Body, path: str, *, extra: Iterable[str] = ()) -> Iterator[Cause]:
     yield from _volumes(body.get("volumes") or (), f"{path}.volumes")
-    volumes = {one.get("name", "") for one in body.get("volumes") or ()} | set(extra)
+    volumes = sound_volumes(body) | set(extra)
     used: set[str] = set()
     if not body.get("containers"):
         yield words.required(f"{path}.containers")
@@ -70,18 +78,35 @@ def _one_of(value: str, path: str, known: Iterable[str]) -> Iterator[Cause]:
 def _volumes(given: Iterable[Body], path: str) -> Iterator[Cause]:
     seen: set[str] = set()
     for at, one in enumerate(given):
-        name, below = one.get("name", ""), f"{path}[{at}]"
-        for source in [key for key in one if key != "name"][1:]:
-            yield words.forbidden(f"{below}.{source}", "may not specify more than 1 volume type")
-        if not name:
-            yield words.required(f"{below}.name")
-            continue
+        found = list(_volume(one, f"{path}[{at}]", seen))
+        if not found:
+            seen.add(one["name"])
+        yield from found
+
+
+def sound_volumes(body: Body) -> set[str]:
+    """The volumes that mounts may name: those without a fault."""
+    seen: set[str] = set()
+    for one in body.get("volumes") or ():
+        if not list(_volume(one, "", seen)):
+            seen.add(one["name"])
+    return seen
+
+
+def _volume(one: Body, path: str, seen: set[str]) -> Iterator[Cause]:
+    name = one.get("name", "")
+    sources = sorted([key for key in one if key != "name"], key=lambda key: SOURCE_ORDER.get(key, 0))
+    for source in sources[1:]:
+        yield words.forbidden(f"{path}.{source}", "may not specify more than 1 volume type")
+    if len(sources) == 1:
+        yield from _volume_source(one, path)
+    if not name:
+        yield words.required(f"{path}.name")
+    else:
         for said in names.label(name):
-            yield words.invalid(f"{below}.name", name, said)
-        if name in seen:
-            yield words.duplicate(f"{below}.name", name)
-        seen.add(name)
-        yield from _volume_source(one, below)
+            yield words.invalid(f"{path}.name", name, said)
+    if name in seen:
+        yield words.duplicate(f"{path}.name", name)
 
 
 def _volume_source(one: Body, path: str) -> Iterator[Cause]:
@@ -240,7 +265,7 @@ def _tolerations(given: Iterable[Body], path: str) -> Iterator[Cause]:
             for said in names.qualified(key):
                 yield words.invalid(f"{below}.key", key, said)
         elif operator != "Exists":
-            said = "operator must be Exists when `key` is empty, which means \"match all values and all keys\""
+            said = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
             yield words.invalid(f"{below}.operator", operator, said)
         if operator == "Exists" and one.get("value"):
             said = "value must be empty when `operator` is 'Exists'"
@@ -256,18 +281,50 @@ def _tolerations(given: Iterable[Body], path: str) -> Iterator[Cause]:
 
 def warnings(body: Body, path: str) -> Iterator[str]:
     """What the server remarks about a pod spec without refusing it."""
-    for key in ("initContainers", "containers"):
-        for at, one in enumerate(body.get(key) or ()):
-            yield from _container_warnings(one, f"{path}.{key}[{at}]")
     for at, one in enumerate(body.get("imagePullSecrets") or ()):
         if not one.get("name"):
             yield f'{path}.imagePullSecrets[{at}].name: invalid empty name ""'
+    containers = [
+        (one, f"{path}.{key}[{at}]")
+        for key in ("initContainers", "containers")
+        for at, one in enumerate(body.get(key) or ())
+    ]
+    for one, below in containers:
+        yield from _container_warnings(one, below)
+    yield from _port_warnings(containers)
+
+
+def _port_warnings(containers: list[tuple[Body, str]]) -> Iterator[str]:
+    numbers: dict[tuple[int, str], list[tuple[str, Body]]] = {}
+    texts: dict[str, str] = {}
+    said = []
+    for one, path in containers:
+        for at, port in enumerate(one.get("ports") or ()):
+            below = f"{path}.ports[{at}]"
+            others = numbers.setdefault((port.get("containerPort", 0), port.get("protocol", "")), [])
+            for other, given in others:
+                if [given.get(key) for key in ("hostIP", "hostPort")] == [port.get(key) for key in ("hostIP", "hostPort")]:
+                    yield f"{below}: duplicate port definition with {other}"
+                elif not port.get("hostPort") or not given.get("hostPort"):
+                    yield f"{below}: overlapping port definition with {other}"
+            others.append((below, port))
+            name = port.get("name", "")
+            if name in texts:
+                said.append(
+                    f'{below}: duplicate port name "{name}" with {texts[name]}, services and probes that select ports by name '
+                    f"will use {texts[name]}"
+                )
+            elif name:
+                texts[name] = below
+    yield from said
 
 
 def _container_warnings(one: Body, path: str) -> Iterator[str]:
     seen: set[str] = set()
     for at, entry in enumerate(one.get("env") or ()):
-        if entry.get("name", "") in seen:
+        reference = f"$({entry.get('name', '')})"
+        hides = "valueFrom" in entry or entry.get("value", "") == reference or reference not in entry.get("value", "")
+        if entry.get("name", "") in seen and hides:
             yield f'{path}.env[{at}]: hides previous definition of "{entry["name"]}", which may be dropped when using apply'
         seen.add(entry.get("name", ""))
     for part in ("limits", "requests"):

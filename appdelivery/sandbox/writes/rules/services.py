@@ -148,3 +148,21 @@ def _address_change(old: Body, new: Body) -> Iterator[Cause]:
         yield words.invalid("spec.clusterIPs[0]", after, "may not change once set")
     elif before and not after:
         yield words.invalid("spec.clusterIPs[0]", after or None, "primary clusterIP can not be unset")
+
+
+def warnings(spec: Body) -> Iterator[str]:
+    """What the server remarks about a service without refusing it."""
+    if spec.get("clusterIP") == HEADLESS:
+        for key in ("loadBalancerIP", "externalIPs"):
+            if spec.get(key):
+                yield f"spec.{key} is ignored for headless services"
+        if spec.get("sessionAffinity") != "None":
+            yield "spec.SessionAffinity is ignored for headless services"
+    elif spec.get("externalIPs") and spec.get("type") != "ExternalName":
+        yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
+    if spec.get("type") == "ExternalName" and spec.get("externalIPs"):
+        yield 'spec.externalIPs is ignored when spec.type is "ExternalName"'
+    if spec.get("type") != "ExternalName" and spec.get("externalName"):
+        yield 'spec.externalName is ignored when spec.type is not "ExternalName"'
+    if spec.get("trafficDistribution") == "PreferClose":
+        yield 'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"'

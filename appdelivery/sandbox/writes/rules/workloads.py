@@ -63,7 +63,9 @@ def stateful_set(old: Body | None, new: Body) -> Iterator[Cause]:
     strategy = spec.get("updateStrategy") or {}
     if strategy.get("type") == "OnDelete" and strategy.get("rollingUpdate") is not None:
         said = "only allowed for updateStrategy 'RollingUpdate'"
-        yield words.invalid("spec.updateStrategy.rollingUpdate", strategy["rollingUpdate"], said)
+        rolling = strategy["rollingUpdate"]
+        value = {"Partition": rolling.get("partition", 0), "MaxUnavailable": rolling.get("maxUnavailable")}
+        yield words.invalid("spec.updateStrategy.rollingUpdate", value, said)
     elif strategy.get("type") not in ("OnDelete", "RollingUpdate"):
         yield words.invalid("spec.updateStrategy", strategy, "must be 'RollingUpdate' or 'OnDelete'")
     yield from _counts(spec, "replicas", "minReadySeconds")
@@ -129,7 +131,9 @@ def _selected(spec: Body, what: str, *, extra: list[str] | None = None) -> Itera
         yield words.unsupported("spec.template.spec.restartPolicy", inner["restartPolicy"], ("Always",))
     if "activeDeadlineSeconds" in inner:
         name = {"deployment": "ReplicaSet", "daemonset": "DaemonSet", "statefulset": "StatefulSet"}[what]
-        yield words.forbidden("spec.template.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {name} is not Supported")
+        yield words.forbidden(
+            "spec.template.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {name} is not Supported"
+        )
 
 
 def selector(given: Body, path: str) -> Iterator[Cause]:
@@ -225,6 +229,8 @@ def _job_spec(spec: Body, path: str, *, is_template: bool) -> Iterator[Cause]:
 
 def _is_schedule(text: str) -> bool:
     if text.startswith("@"):
-        return text in ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly") or text.startswith("@every ")
+        return text in ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly") or text.startswith(
+            "@every "
+        )
     part = r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?"
     return re.fullmatch(rf"{part}(,{part})*(\s+{part}(,{part})*){{4}}", text.strip()) is not None
