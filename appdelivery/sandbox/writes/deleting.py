@@ -33,12 +33,12 @@ KEPT = ("default", "kube-system", "kube-public")
 
 def delete(cluster: Cluster, kind: Kind, key: Key, deletion: Deletion) -> tuple[Body, bool]:
     """The last body, and whether the object is gone now."""
-    item = cluster.get(kind, *key)
-    if item is None:
-        raise status.not_found(kind, key[1])
     if kind.family == NAMESPACES and key[1] in KEPT:
         message = f'namespaces "{key[1]}" is forbidden: this namespace may not be deleted'
         raise status.Refusal(403, "Forbidden", message, details=kind.details(key[1]))
+    item = cluster.get(kind, *key)
+    if item is None:
+        raise status.not_found(kind, key[1])
     body = item.body
     _preconditions(kind, body, deletion)
     if kind.family == customs.FAMILY and "deletionTimestamp" not in body["metadata"]:

@@ -73,6 +73,8 @@ def _carry(old: Body, new: Body) -> None:
 
 def _same_addresses(old: Body, new: Body) -> None:
     """Clients that know only clusterIP leave clusterIPs behind."""
+    if old.get("clusterIPs") and not new.get("clusterIPs") and old.get("clusterIP") == new.get("clusterIP"):
+        new["clusterIPs"] = old["clusterIPs"]
     if old.get("clusterIP", "") == new.get("clusterIP", "") or old.get("clusterIPs") != new.get("clusterIPs"):
         return
     if not new.get("clusterIP"):

@@ -67,7 +67,7 @@ def ingress(old: Body | None, new: Body) -> Iterator[Cause]:
     del old
     spec = new["spec"]
     if not spec.get("rules") and not spec.get("defaultBackend"):
-        yield words.invalid("spec", [], "either `defaultBackend` or `rules` must be specified")
+        yield words.invalid("spec", None, "either `defaultBackend` or `rules` must be specified")
     for at, rule in enumerate(spec.get("rules") or ()):
         below = f"spec.rules[{at}]"
         host = rule.get("host", "").removeprefix("*.")
@@ -98,7 +98,11 @@ def budget(old: Body | None, new: Body) -> Iterator[Cause]:
     del old
     spec = new["spec"]
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
-        yield words.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set")
+        value = {
+            "MinAvailable": spec["minAvailable"], "Selector": spec.get("selector"), "MaxUnavailable": spec["maxUnavailable"],
+            "UnhealthyPodEvictionPolicy": spec.get("unhealthyPodEvictionPolicy"),
+        }  # fmt: skip
+        yield words.invalid("spec", value, "minAvailable and maxUnavailable cannot be both set")
     if spec.get("selector"):
         yield from workloads.selector(spec["selector"], "spec.selector")
 
@@ -110,19 +114,26 @@ def autoscaler(old: Body | None, new: Body) -> Iterator[Cause]:
     if least is not None and least < 1:
         yield words.invalid("spec.minReplicas", least, "must be greater than or equal to 1")
     if most < 1:
-        yield words.invalid("spec.maxReplicas", most, "must be greater than 0")
-    if least is not None and most < least:
+        yield words.required("spec.maxReplicas", "must be set and greater than 0")
+    elif least is not None and most < least:
         yield words.invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")
     target = spec.get("scaleTargetRef") or {}
     for key in ("kind", "name"):
         if not target.get(key):
             yield words.required(f"spec.scaleTargetRef.{key}")
+    if "/" not in target.get("apiVersion", "") and target.get("apiVersion") != "v1":
+        said = "apiVersion must specify API group"
+        yield words.invalid("spec.scaleTargetRef.apiVersion", target.get("apiVersion", ""), said)
+    if least == 0 and not any(one.get("type") in ("Object", "External") for one in spec.get("metrics") or ()):
+        said = "must specify at least one Object or External metric to support scaling to zero replicas"
+        yield words.forbidden("spec.metrics", said)
 
 
 def binding(old: Body | None, new: Body) -> Iterator[Cause]:
     reference = new.get("roleRef") or {}
     if old is not None and old.get("roleRef") != reference:
-        yield words.invalid("roleRef", reference, "cannot change roleRef")
+        value = {"APIGroup": reference.get("apiGroup", ""), "Kind": reference.get("kind", ""), "Name": reference.get("name", "")}
+        yield words.invalid("roleRef", value, "cannot change roleRef")
     if reference.get("kind") not in ("Role", "ClusterRole"):
         yield words.unsupported("roleRef.kind", reference.get("kind", ""), ("Role", "ClusterRole"))
     if not reference.get("name"):
@@ -157,25 +168,24 @@ def definition(old: Body | None, new: Body) -> Iterator[Cause]:
         yield words.unsupported("spec.scope", spec.get("scope", ""), ("Cluster", "Namespaced"))
     versions = spec.get("versions") or []
     if sum(bool(one.get("storage")) for one in versions) != 1:
-        yield words.invalid("spec.versions", _shown(versions), "must have exactly one version marked as storage version")
-    for at, one in enumerate(versions):
-        schema = (one.get("schema") or {}).get("openAPIV3Schema")
+        yield words.invalid("spec.versions", versions, "must have exactly one version marked as storage version")
+        if not any(one.get("storage") for one in versions):
+            yield words.invalid("status.storedVersions", None, "must have at least one stored version")
+    schemas = [(one.get("schema") or {}).get("openAPIV3Schema") for one in versions]
+    shared = bool(schemas) and all(one == schemas[0] for one in schemas)  # the server keeps one schema for all, then
+    for at, schema in enumerate(schemas[:1] if shared else schemas):
         path = f"spec.versions[{at}].schema.openAPIV3Schema"
         if schema is None:
-            yield words.required(path, "schemas are required")
+            yield words.required(path)
         else:
-            yield from _structural(schema, path, is_root=True)
-    for key in ("plural", "kind"):
+            yield from _structural(schema, "spec.validation.openAPIV3Schema" if shared else path, is_root=True)
+    for key in ("plural", "singular", "kind", "listKind"):
         if not given.get(key):
             yield words.required(f"spec.names.{key}")
     if old is not None:
         for key in ("group", "scope"):
             if old["spec"].get(key) != spec.get(key):
                 yield words.invalid(f"spec.{key}", spec.get(key), words.IMMUTABLE)
-
-
-def _shown(versions: list[Body]) -> object:
-    return versions or None
 
 
 def _structural(schema: Body, path: str, *, is_root: bool = False) -> Iterator[Cause]:
@@ -190,8 +200,10 @@ def _structural(schema: Body, path: str, *, is_root: bool = False) -> Iterator[C
         yield words.unsupported(f"{path}.type", type, SCHEMA_TYPES)
     elif is_root and type != "object":
         yield words.invalid(f"{path}.type", type, "must be object at the root")
+    if schema.get("additionalProperties") and is_root:
+        yield words.forbidden(f"{path}.additionalProperties", "must not be used at the root")
     if schema.get("properties") and schema.get("additionalProperties"):
-        yield words.forbidden(f"{path}.additionalProperties", "must not be used together with properties")
+        yield words.forbidden(f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive")
     for key, inner in (schema.get("properties") or {}).items():
         yield from _structural(inner, f"{path}.properties[{key}]")
     if isinstance(schema.get("items"), dict):
@@ -210,8 +222,7 @@ def _list_type(schema: Body, path: str) -> Iterator[Cause]:
         yield words.unsupported(f"{path}.x-kubernetes-list-type", stated, ("atomic", "map", "set"))
     if stated == "map" and not keys:
         yield words.required(f"{path}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")
-    for at, key in enumerate(keys or ()):
-        if key not in ((schema.get("items") or {}).get("properties") or {}):
-            yield words.invalid(
-                f"{path}.x-kubernetes-list-map-keys[{at}]", key, "entries must all be names of item properties"
-            )
+    known = (schema.get("items") or {}).get("properties") or {}
+    if any(key not in known for key in keys or ()):
+        said = "entries must all be names of item properties"
+        yield words.invalid(f"{path}.x-kubernetes-list-map-keys", keys, said)

@@ -219,15 +219,14 @@ def _standard(name: str) -> bool:
 
 def _probe(one: Body, path: str, *, single: bool) -> Iterator[Cause]:
     handlers = [key for key in HANDLERS if key in one]
-    for extra in handlers[1:]:
-        yield words.forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
     if not handlers:
         yield words.required(path, "must specify a handler type")
-    if "exec" in one and not one["exec"].get("command"):
+    elif handlers[0] != "exec":
+        yield from port_or_name(one[handlers[0]].get("port", 0), f"{path}.{handlers[0]}.port")
+    elif not one["exec"].get("command"):
         yield words.required(f"{path}.exec.command")
-    for key in ("httpGet", "tcpSocket", "grpc"):
-        if key in one:
-            yield from port_or_name(one[key].get("port", 0), f"{path}.{key}.port")
+    for extra in handlers[1:]:
+        yield words.forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
     for key in COUNTS:
         if one.get(key, 0) < 0:
             yield words.invalid(f"{path}.{key}", one[key], words.NOT_NEGATIVE)
@@ -269,7 +268,7 @@ def _tolerations(given: Iterable[Body], path: str) -> Iterator[Cause]:
             yield words.invalid(f"{below}.operator", operator, said)
         if operator == "Exists" and one.get("value"):
             said = "value must be empty when `operator` is 'Exists'"
-            yield words.invalid(f"{below}.operator", one, said)
+            yield words.invalid(f"{below}.operator", one["value"], said)
         if operator and operator not in OPERATORS:
             yield words.unsupported(f"{below}.operator", operator, ("Equal", "Exists"))
         if effect and effect not in EFFECTS:

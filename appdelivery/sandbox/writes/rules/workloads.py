@@ -91,9 +91,9 @@ def cron_job(old: Body | None, new: Body) -> Iterator[Cause]:
     if not spec.get("schedule"):
         yield words.required("spec.schedule")
     elif not _is_schedule(spec["schedule"]):
-        count = len(spec["schedule"].split())
-        said = f"expected exactly 5 fields, found {count}: {spec['schedule'].split()}" if count != 5 else "failed to parse"
-        yield words.invalid("spec.schedule", spec["schedule"], said.replace("'", "").replace(",", ""))
+        parts = spec["schedule"].split()
+        said = "failed to parse" if len(parts) == 5 else f"expected exactly 5 fields, found {len(parts)}: [{' '.join(parts)}]"
+        yield words.invalid("spec.schedule", spec["schedule"], said)
     if spec.get("concurrencyPolicy") not in ("Allow", "Forbid", "Replace"):
         yield words.unsupported("spec.concurrencyPolicy", spec.get("concurrencyPolicy"), ("Allow", "Forbid", "Replace"))
     yield from _counts(spec, "startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
@@ -123,11 +123,14 @@ def _selected(spec: Body, what: str, *, extra: list[str] | None = None) -> Itera
             yield words.invalid("spec.selector", given, f"empty selector is invalid for {what}")
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels")
+    if given is not None and _is_broken(given):
+        yield words.invalid("spec.selector", given, "invalid label selector")
+        return
     if given is None or not matches(given, labels or {}):
         yield words.invalid("spec.template.metadata.labels", labels, MISMATCH)
     yield from pods.template(template, "spec.template", extra=extra or ())
     inner = template.get("spec") or {}
-    if inner.get("restartPolicy") in pods.RESTARTS and inner["restartPolicy"] != "Always":
+    if inner.get("restartPolicy") != "Always":
         yield words.unsupported("spec.template.spec.restartPolicy", inner["restartPolicy"], ("Always",))
     if "activeDeadlineSeconds" in inner:
         name = {"deployment": "ReplicaSet", "daemonset": "DaemonSet", "statefulset": "StatefulSet"}[what]
@@ -148,6 +151,14 @@ def selector(given: Body, path: str) -> Iterator[Cause]:
             yield words.invalid(f"{below}.operator", operator, "not a valid selector operator")
         for said in names.qualified(one.get("key", "")):
             yield words.invalid(f"{below}.key", one.get("key", ""), said)
+
+
+def _is_broken(given: Body) -> bool:
+    """Whether the server cannot make a selector of it."""
+    return any(
+        one.get("operator") not in OPERATORS or (one["operator"] in ("In", "NotIn")) != bool(one.get("values"))
+        for one in given.get("matchExpressions") or ()
+    )
 
 
 def matches(given: Body, labels: Body) -> bool:
@@ -182,7 +193,7 @@ def _deployment_strategy(given: Body) -> Iterator[Cause]:
             said = "may not be 0 when `maxSurge` is 0"
             yield words.invalid(f"{path}.rollingUpdate.maxUnavailable", rolling.get("maxUnavailable"), said)
     else:
-        yield words.unsupported(f"{path}.type", type, ("Recreate", "RollingUpdate"))
+        yield words.unsupported(path, {"Type": type, "RollingUpdate": rolling}, ("Recreate", "RollingUpdate"))
 
 
 def _share(value: Any, path: str) -> Iterator[Cause]:
