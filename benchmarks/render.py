@@ -15,7 +15,6 @@ import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
-import kube_binaries
 import yaml
 from side_by_side import APPCTL, ROOT, Ratio, best_of, compare, peak_memory, process
 
@@ -82,6 +81,8 @@ class Lab:
     """Files of one run, and an environment whose caches are warm after the first call."""
 
     def __init__(self, folder: str) -> None:
+        import kube_binaries  # in tests/tools, which side_by_side puts on the path
+
         self.folder = folder
         self.env = {"PATH": os.environ["PATH"], "HOME": folder, "LANG": "C.UTF-8"}
         self.helm, self.kubectl = kube_binaries.helm(), kube_binaries.kubectl()
