@@ -107,6 +107,7 @@ def owners(body: Body) -> list[str]:
 class Storage:
     def __init__(self, history: int = HISTORY) -> None:
         self.revision = 1
+        self.floor = 0  # what families that come into being start with
         self.limit = history
         self.places: dict[str, Place] = {}  # where the object with a uid is
         self.owned: dict[str, dict[Place, None]] = {}  # by the uid of an owner: what names it in ownerReferences
@@ -114,7 +115,11 @@ class Storage:
         self._listeners: list[Listener] = []
 
     def family(self, family: Family) -> Collection:
-        return self._families.setdefault(family, Collection())
+        kept = self._families.get(family)
+        if kept is None:
+            kept = self._families[family] = Collection()
+            kept.floor = self.floor
+        return kept
 
     def families(self) -> Iterator[tuple[Family, Collection]]:
         return iter(list(self._families.items()))
@@ -140,6 +145,8 @@ class Storage:
 
     def forget(self, family: Family | None = None) -> None:
         """Compacts: watches from an older version get 410 from now on."""
+        if family is None:
+            self.floor = self.revision
         for name, kept in self.families():
             if family in (None, name):
                 kept.history.clear()
@@ -151,7 +158,7 @@ class Storage:
             item = Item(body, int(body["metadata"]["resourceVersion"]))
             self.family(family).put(item)
             self._index(family, None, item)
-        self.revision = revision
+        self.revision = self.floor = revision
         for _, kept in self.families():
             kept.floor = revision
 

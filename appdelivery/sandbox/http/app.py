@@ -45,6 +45,7 @@ class App:
         self.log = log if log is not None else requests.RequestLog()
         self.more = dict(more or {})
         self._serving = Serving(cluster, self.access)
+        cluster.storage.forget()  # as with a real server, history begins when it starts
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -137,7 +138,9 @@ async def _send(answer: Answer, request: Request, send: Send, *, scope: Mapping[
 
 def _head(answer: Answer, request: Request) -> list[tuple[bytes, bytes]]:
     request.status = answer.status
-    headers = [CACHING, (b"content-type", answer.content_type.encode())]
+    headers = [(b"content-type", answer.content_type.encode())]
+    if "cache-control" not in answer.headers:
+        headers.append(CACHING)
     headers += [(key.encode(), value.encode()) for key, value in answer.headers.items()]
     return headers + resources.warning_headers(request.warnings) if request.warnings else headers
 

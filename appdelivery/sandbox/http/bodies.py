@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from appdelivery.sandbox import status
 from appdelivery.sandbox.http import protobuf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable, Iterator
 
     from appdelivery.sandbox.http.answers import Receive
     from appdelivery.sandbox.kinds import Kind
@@ -45,7 +45,8 @@ SCALARS = (
     ("merge", r"^<<$", "<"),
 )
 TYPE_META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
-KINDS_OF_GO = {list: "array", str: "string", int: "number", float: "number", bool: "bool"}
+MAP = "map[string]interface {}"
+KINDS_OF_GO = {dict: "object", list: "array", str: "string", int: "number", float: "number", bool: "bool"}
 
 
 async def receive_all(receive: Receive) -> bytes:
@@ -77,45 +78,74 @@ def form_of_patch(content_type: str) -> str:
     return form
 
 
-def read(kind: Kind, content_type: str, text: bytes, *, called: str = "") -> Any:
+class Sent(NamedTuple):
+    """A body that could be read.  duplicates: paths that were there more than once; the last one counts."""
+
+    tree: Any
+    duplicates: tuple[str, ...] = ()
+
+    def warnings(self) -> list[str]:
+        return [f'duplicate field "{path}"' for path in self.duplicates]
+
+
+def read(kind: Kind, content_type: str, text: bytes, *, called: str = "") -> Sent:
     """An object that is to be created or to replace one.  called: the kind that is expected, when it is another."""
-    expected = called or kind.kind
-    form = media(content_type)
+    expected, form = called or kind.kind, media(content_type)
     if form not in READABLE:
         raise _unsupported()
     if form == READABLE[2]:
         tree = protobuf.read(text)
         if tree is None:
             raise _unsupported()
-        return tree
+        return Sent(tree)
     try:
-        tree = _yaml(text) if form == READABLE[1] else parse_json(text)
+        sent = Sent(_yaml(text)) if form == READABLE[1] else _strict(text)
     except WrongText as wrong:
         shown = _shown(text) if form == READABLE[0] else text.hex()
         prefix = "couldn't get version/kind; json parse error: " if form == READABLE[0] else ""
         raise status.bad_request(
             f"the object provided is unrecognized (must be of type {expected}): {prefix}{wrong} ({shown})"
         ) from None  # fmt: skip
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        what = KINDS_OF_GO.get(type(tree), "value")
+    if sent.tree is None:
+        return Sent({})
+    if not isinstance(sent.tree, dict):
         raise status.bad_request(
             f"the object provided is unrecognized (must be of type {expected}): couldn't get version/kind; json parse error: "
-            f"json: cannot unmarshal {what} into Go value of type {TYPE_META} ({text.hex()})"
+            f"json: cannot unmarshal {_in_go_kind(sent.tree)} into Go value of type {TYPE_META} ({text.hex()})"
         )
-    return tree
+    return sent
 
 
-def read_patch(form: str, text: bytes) -> Any:
-    try:
-        if form == "apply":
-            return _yaml(text)
-        return parse_json(text)
-    except WrongText as wrong:
-        if form == "apply":
+def read_patch(form: str, text: bytes) -> Sent:
+    """A list of steps for json, else a map."""
+    if form == "apply":
+        try:
+            tree = _yaml(text)
+        except WrongText as wrong:
             raise status.bad_request(f"error decoding YAML: error converting YAML to JSON: {wrong}") from None
-        raise status.bad_request(f"{wrong}" if form == "strategic" else f"error decoding patch: {wrong}") from None
+        tree = {} if tree is None else tree
+        if not isinstance(tree, dict):
+            why = f"json: cannot unmarshal {_in_go_kind(tree)} into Go value of type {MAP}"
+            raise status.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
+        return Sent(tree)
+    prefix = "" if form == "strategic" else "error decoding patch: "
+    try:
+        sent = _strict(text)
+    except WrongText as wrong:
+        raise status.bad_request(f"{prefix}{wrong}") from None
+    if sent.tree is None:
+        if form == "merge":
+            raise status.bad_request("Invalid JSON Patch")
+        return Sent([] if form == "json" else {})
+    wanted, called = (list, "[]handlers.jsonPatchOp") if form == "json" else (dict, MAP)
+    if not isinstance(sent.tree, wanted):
+        raise status.bad_request(f"{prefix}json: cannot unmarshal {_in_go_kind(sent.tree)} into Go value of type {called}")
+    for step in sent.tree if form == "json" else ():
+        if not isinstance(step, dict):
+            raise status.bad_request(
+                f"{prefix}json: cannot unmarshal {_in_go_kind(step)} into Go value of type {called[2:]}"
+            )
+    return sent
 
 
 def read_options(content_type: str, text: bytes) -> dict[str, Any] | None:
@@ -135,7 +165,7 @@ def read_options(content_type: str, text: bytes) -> dict[str, Any] | None:
     except WrongText as wrong:
         raise status.bad_request(f"couldn't get version/kind; json parse error: {wrong}") from None
     if tree is not None and not isinstance(tree, dict):
-        what = KINDS_OF_GO.get(type(tree), "value")
+        what = _in_go_kind(tree)
         raise status.bad_request(
             f"couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type {TYPE_META}"
         )
@@ -150,7 +180,7 @@ def _checked(tree: dict[str, Any]) -> dict[str, Any]:
     for key, (type, said) in OPTIONS_TYPES.items():
         value = tree.get(key)
         if value is not None and (not isinstance(value, type) or (type is int and isinstance(value, bool))):
-            what = KINDS_OF_GO.get(value.__class__, "object")
+            what = _in_go_kind(value)
             raise status.bad_request(f"json: cannot unmarshal {what} into Go struct field {OPTIONS}.{key} of type {said}")
     return tree
 
@@ -181,10 +211,46 @@ class WrongText(Exception):
     """What a Go parser would say."""
 
 
-def parse_json(text: bytes) -> Any:
+def _strict(text: bytes) -> Sent:
+    """JSON, with what was there twice."""
+    found: list[bool] = []
+
+    def whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        tree = dict(pairs)
+        if len(tree) != len(pairs):
+            found.append(True)
+        return tree
+
+    tree = parse_json(text, whole)
+    return Sent(tree, tuple(dict.fromkeys(_twice(text))) if found else ())
+
+
+def _twice(text: bytes) -> Iterator[str]:
+    """The paths of members that are there again."""
+
+    class Pairs(list[tuple[str, Any]]):
+        pass
+
+    def walk(tree: Any, path: str) -> Iterator[str]:
+        if isinstance(tree, Pairs):
+            seen = set()
+            for key, value in tree:
+                below = f"{path}.{key}" if path else key
+                if key in seen:
+                    yield below
+                seen.add(key)
+                yield from walk(value, below)
+        elif isinstance(tree, list):
+            for index, value in enumerate(tree):
+                yield from walk(value, f"{path}[{index}]")
+
+    yield from walk(parse_json(text, Pairs), "")
+
+
+def parse_json(text: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     """The tree; WrongText when it is no JSON."""
     try:
-        return json.loads(text.decode("utf-8", "replace"))
+        return json.loads(text.decode("utf-8", "replace"), object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         raise WrongText(_in_go(error)) from None
     except RecursionError:
@@ -268,6 +334,10 @@ def _plain(tree: Any) -> Any:
     if isinstance(tree, list):
         return [_plain(value) for value in tree]
     return tree.decode("utf-8", "replace") if isinstance(tree, bytes) else tree
+
+
+def _in_go_kind(tree: Any) -> str:
+    return KINDS_OF_GO.get(type(tree), "value")
 
 
 def _key(key: Any) -> str:

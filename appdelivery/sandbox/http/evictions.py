@@ -20,7 +20,7 @@ REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
 
 def serve(call: Call, kind: Kind) -> Answer:
     request = call.request
-    sent = bodies.read(kind, request.content_type, call.body, called="Eviction")
+    sent = bodies.read(kind, request.content_type, call.body, called="Eviction").tree
     if (sent.get("metadata") or {}).get("name", "") != request.name:
         raise status.bad_request("name in URL does not match name in Eviction object")
     item = call.cluster.collection(kind).get(request.key)

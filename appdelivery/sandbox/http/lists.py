@@ -85,7 +85,11 @@ def chosen(call: Call, kind: Kind) -> Sequence[Item]:
 def token(revision: int, last: Key, namespace: str | None) -> str:
     """The continue parameter: goes on behind the last key that was given."""
     start = f"/{last[1]}" if namespace is not None or not last[0] else f"/{last[0]}/{last[1]}"
-    text = json.dumps({"v": TOKENS, "rv": revision, "start": start + "\0"}, separators=(",", ":"))
+    return _encoded(revision, start + "\0")
+
+
+def _encoded(revision: int, start: str) -> str:
+    text = json.dumps({"v": TOKENS, "rv": revision, "start": start}, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -94,7 +98,7 @@ def _position(wanted: Wanted, kept: Collection, namespace: str | None) -> tuple[
     try:
         text = base64.urlsafe_b64decode(wanted.token + "=" * (-len(wanted.token) % 4))
         found = bodies.parse_json(text)
-        revision, start = int(found["rv"]), str(found["start"]).rstrip("\0").removeprefix("/")
+        revision, start = int(found["rv"]), str(found["start"])
     except bodies.WrongText as wrong:
         raise status.bad_request(f"{INVALID}: {wrong}") from None
     except (ValueError, KeyError, TypeError):
@@ -103,11 +107,10 @@ def _position(wanted: Wanted, kept: Collection, namespace: str | None) -> tuple[
         raise status.bad_request(f"{INVALID}: server does not recognize this encoded version")
     if wanted.version:
         raise status.bad_request("specifying resource version is not allowed when using continue")
-    first, _, second = start.rpartition("/")
-    last = (namespace or first, second)
     if 0 <= revision < kept.floor:
-        raise _Aged(token(-1, last, namespace))
-    return revision, last
+        raise _Aged(_encoded(-1, start))
+    first, _, second = start.rstrip("\0").removeprefix("/").rpartition("/")
+    return revision, (namespace or first, second)
 
 
 class _Aged(status.Refusal):

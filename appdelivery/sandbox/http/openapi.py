@@ -9,7 +9,7 @@ import hashlib
 import json
 
 from appdelivery.sandbox import status
-from appdelivery.sandbox.http import answers, documents, negotiate
+from appdelivery.sandbox.http import answers, bodies, documents, negotiate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,9 +48,14 @@ def answer(serving: Serving, request: Request, parts: list[str]) -> Answer:
     served = serving.cluster.kinds.groups().get(group, {}).get(version)
     if served is None:
         return answers.Answer(b"", status=404)
-    return _tagged(
-        request, documents.kept(serving, ("openapi v3", group, version), lambda: answers.encode(_third(serving, served)))
-    )
+    place = _place(serving, group, version, served)
+    if request.query.get("hash") not in (None, place.rpartition("=")[2]):
+        return answers.Answer(b"", status=301, headers={"location": place, "vary": "Accept"})
+    made = documents.kept(serving, ("openapi v3", group, version), lambda: answers.encode(_third(serving, served)))
+    answered = _tagged(request, made)
+    if "hash" in request.query:
+        answered.headers = {**answered.headers, "cache-control": "public, immutable"}
+    return answered
 
 
 def _tagged(request: Request, body: bytes) -> Answer:
@@ -59,10 +64,8 @@ def _tagged(request: Request, body: bytes) -> Answer:
     ):
         raise status.Refusal(406, "NotAcceptable", "only the following media types are accepted: application/json")
     tag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
-    headers = {"etag": tag, "vary": "Accept"}
-    return answers.Answer(
-        b"" if request.condition == tag else body, status=304 if request.condition == tag else 200, headers=headers
-    )
+    known = request.condition == tag
+    return answers.Answer(b"" if known else body, status=304 if known else 200, headers={"etag": tag, "vary": "Accept"})
 
 
 def _group_version(parts: list[str]) -> tuple[str, str]:
@@ -75,15 +78,23 @@ def _group_version(parts: list[str]) -> tuple[str, str]:
 
 def _index(serving: Serving) -> Body:
     """Every document with a hash: clients keep what has not changed."""
-    found = {}
-    for group, versions in serving.cluster.kinds.groups().items():
-        for version, kinds in versions.items():
-            custom = any(kind.definition is not None for kind in kinds.values())
-            said = f"{group}/{version} {sorted(kinds)} {serving.cluster.version['gitVersion']} {serving.revision if custom else ''}"
-            path = f"apis/{group}/{version}" if group else f"api/{version}"
-            hashed = hashlib.sha512(said.encode()).hexdigest().upper()
-            found[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={hashed}"}
-    return found
+    return {
+        f"apis/{group}/{version}" if group else f"api/{version}": {
+            "serverRelativeURL": _place(serving, group, version, kinds)
+        }
+        for group, versions in serving.cluster.kinds.groups().items()
+        for version, kinds in versions.items()
+    }
+
+
+def _place(serving: Serving, group: str, version: str, kinds: Mapping[str, Kind]) -> str:
+    """The hash is of what a document is made from: to make them all for the index would take long."""
+    custom = any(kind.definition is not None for kind in kinds.values())
+    said = f"{group}/{version} {sorted(kinds)} {serving.cluster.version['gitVersion']}"
+    if custom:
+        said += f" {serving.cluster.kinds.revision}"
+    hashed = hashlib.sha512(said.encode()).hexdigest().upper()
+    return f"/openapi/v3/{f'apis/{group}/{version}' if group else f'api/{version}'}?hash={hashed}"
 
 
 def _second(serving: Serving) -> Body:
@@ -93,7 +104,7 @@ def _second(serving: Serving) -> Body:
     for kind in kinds:
         if kind.definition is not None:
             definitions[_own_name(kind)] = _custom(kind)
-        paths |= _paths(kind, lambda name: {"name": name, "in": "query", "type": "string", "uniqueItems": True})
+        paths |= _paths(kind, third=False)
     return {"swagger": "2.0", "info": INFO, "paths": paths, "definitions": definitions}
 
 
@@ -105,7 +116,7 @@ def _third(serving: Serving, served: Mapping[str, Kind]) -> Body:
             found[_own_name(kind)] = _custom(kind)
         elif (kind.group, kind.version, kind.kind) in names:
             wanted.append(names[kind.group, kind.version, kind.kind])
-        paths.update(_paths(kind, lambda name: {"name": name, "in": "query", "schema": {"type": "string"}}))
+        paths.update(_paths(kind, third=True))
     definitions = serving.cluster.schemas.definitions
     for tree in found.values():
         wanted += _references(tree)
@@ -149,26 +160,36 @@ def _gvk(kind: Kind) -> Body:
     return {"group": kind.group, "version": kind.version, "kind": kind.kind}
 
 
-def _paths(kind: Kind, parameter: Any) -> Body:
+def _paths(kind: Kind, *, third: bool) -> Body:
+    """third: as OpenAPI 3 writes operations."""
     base = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
     where = f"{base}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else f"{base}/{kind.plural}"
-    found: Body = {}
-    all_verbs = kind.verbs & METHODS.keys()
-    for path, verbs in ((where, all_verbs - ONE), (f"{where}/{{name}}", all_verbs & ONE)):
-        if verbs:
-            found[path] = _operations(kind, sorted(verbs), parameter)
+    verbs = kind.verbs & METHODS.keys()
+    served = {where: verbs - ONE, f"{where}/{{name}}": verbs & ONE}
     for sub in kind.discovery.get("subresources", ()):
-        verbs = frozenset(sub["verbs"]) & METHODS.keys()
-        found[f"{where}/{{name}}/{sub['subresource']}"] = _operations(kind, sorted(verbs), parameter)
-    return found
+        served[f"{where}/{{name}}/{sub['subresource']}"] = frozenset(sub["verbs"]) & METHODS.keys()
+    return {path: _operations(kind, sorted(verbs), third=third) for path, verbs in served.items() if verbs}
 
 
-def _operations(kind: Kind, verbs: Iterable[str], parameter: Any) -> Body:
+def _operations(kind: Kind, verbs: Iterable[str], *, third: bool) -> Body:
     found: Body = {}
     for verb in verbs:
         method, action, parameters = METHODS[verb]
-        found[method] = {
-            "x-kubernetes-action": action, GVK: _gvk(kind), "parameters": [parameter(name) for name in parameters],
+        type: Body = {"schema": {"type": "string"}} if third else {"type": "string", "uniqueItems": True}
+        operation: Body = {
+            "x-kubernetes-action": action, GVK: _gvk(kind),
+            "parameters": [{"name": name, "in": "query", **type} for name in parameters],
             "responses": {"200": {"description": "OK"}},
         }  # fmt: skip
+        if third and method in ("post", "put", "patch"):
+            media = _patches(kind) if method == "patch" else ("*/*",)
+            operation["requestBody"] = {
+                "content": {name: {"schema": {"type": "object"}} for name in media},
+                "required": True,
+            }
+        found[method] = operation
     return found
+
+
+def _patches(kind: Kind) -> list[str]:
+    return [media for media, form in bodies.PATCHES.items() if form != "strategic" or kind.definition is None]

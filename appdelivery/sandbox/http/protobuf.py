@@ -30,6 +30,8 @@ MAGIC = b"k8s\x00"
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SIGN = 1 << 63
+MALFORMED = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error)
+"""What reading a field of another form than the table says ends in."""
 
 
 def read(text: bytes) -> dict[str, Any] | None:
@@ -38,14 +40,14 @@ def read(text: bytes) -> dict[str, Any] | None:
         return None
     try:
         return _object(text[len(MAGIC) :])
-    except (IndexError, struct.error, UnicodeDecodeError, ValueError) as error:
+    except MALFORMED as error:
         raise status.bad_request(f"the body of the request is malformed protobuf: {error}") from None
 
 
 def _object(text: bytes) -> dict[str, Any] | None:
     """The envelope: runtime.Unknown with type and the raw object."""
     envelope = dict(_fields(text))
-    typed = {number: bytes(value).decode() for number, value in _fields(envelope.get(1, b""))}
+    typed = {number: value.decode() for number, value in _fields(envelope.get(1, b""))}
     version, kind = typed.get(1, ""), typed.get(2, "")
     kinds, messages = _tables()
     name = kinds.get(f"{version} {kind}")
@@ -113,9 +115,7 @@ def _message(messages: dict[str, Message], name: str, text: bytes) -> dict[str, 
             tree.setdefault(key, []).append(_value(messages, element, raw))
         elif shape == "m":
             entry = dict(_fields(raw))
-            tree.setdefault(key, {})[bytes(entry.get(1, b"")).decode()] = _value(
-                messages, element, entry.get(2, _nothing(element))
-            )
+            tree.setdefault(key, {})[entry.get(1, b"").decode()] = _value(messages, element, entry.get(2, _nothing(element)))
         else:
             value = _value(messages, element, raw)
             if not key:
@@ -132,7 +132,7 @@ def _nothing(element: Any) -> Any:
 def _value(messages: dict[str, Message], element: Any, raw: Any) -> Any:
     if isinstance(element, list):  # a map of lists or of maps
         entries = [dict(_fields(entry)) for _, entry in _fields(raw)]
-        return {bytes(entry[1]).decode(): _value(messages, element[1], entry.get(2, b"")) for entry in entries}
+        return {entry[1].decode(): _value(messages, element[1], entry.get(2, b"")) for entry in entries}
     read = READERS.get(element)
     return read(raw) if read else _message(messages, element, raw)
 
@@ -153,12 +153,12 @@ def _time(raw: bytes, *, fraction: bool = False) -> str | None:
 
 
 def _quantity(raw: bytes) -> str:
-    return next((bytes(value).decode() for number, value in _fields(raw) if number == 1), "0")
+    return next((value.decode() for number, value in _fields(raw) if number == 1), "0")
 
 
 def _int_or_string(raw: bytes) -> int | str:
     parts = dict(_fields(raw))
-    return bytes(parts.get(3, b"")).decode() if parts.get(1) else _integer(parts.get(2, 0))
+    return parts.get(3, b"").decode() if parts.get(1) else _integer(parts.get(2, 0))
 
 
 def _json(raw: bytes) -> Any:
@@ -172,7 +172,7 @@ def _duration(raw: bytes) -> str:
 
 
 READERS: dict[Any, Callable[[Any], Any]] = {
-    "s": lambda raw: bytes(raw).decode(),
+    "s": lambda raw: raw.decode(),
     "b": bool,
     "i": _integer,
     "d": lambda raw: struct.unpack("<d", raw)[0],
@@ -183,5 +183,5 @@ READERS: dict[Any, Callable[[Any], Any]] = {
     "intstr": _int_or_string,
     "json": _json,
     "duration": _duration,
-    "items": lambda raw: [bytes(value).decode() for _, value in _fields(raw)],
+    "items": lambda raw: [value.decode() for _, value in _fields(raw)],
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from appdelivery.sandbox import status, writes
 from appdelivery.sandbox.http import (
     answers,
+    bindings,
     bodies,
     lists,
     negotiate,
@@ -14,7 +15,8 @@ from appdelivery.sandbox.http import (
     subresources,
     views,
     watches,
-)
+)  # fmt: skip
+from appdelivery.sandbox.writes import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.http.serving import Call
     from appdelivery.sandbox.kinds import Kind
     from appdelivery.sandbox.storage import Body
-    from appdelivery.sandbox.writes import options
 
 NAMED = frozenset(["get", "update", "patch", "delete"])
 
@@ -39,6 +40,8 @@ def serve(call: Call, kind: Kind, watch: str | None = None) -> Answer:
             return answer
     elif (kind.group, kind.plural) in reviews.KINDS:
         return reviews.serve(call, kind)
+    elif kind.family == bindings.KIND:
+        return bindings.serve(call, kind)
     match request.verb:
         case "get":
             return lists.get(call, kind)
@@ -79,7 +82,7 @@ def check(call: Call, kind: Kind) -> None:
         place.verb not in kind.verbs
         or request.method not in routes.VERBS
         or request.method == "HEAD"
-        or (place.verb in NAMED) is not bool(place.name)
+        or (place.verb in NAMED) is not bool(place.name and place.verb != "watch")
         or (everywhere and place.verb not in ("list", "watch"))
     ):
         raise status.method_not_allowed()
@@ -87,16 +90,18 @@ def check(call: Call, kind: Kind) -> None:
 
 def create(call: Call, kind: Kind) -> Answer:
     form = negotiate.form(call.request.accept)
-    body = bodies.read(kind, call.request.content_type, call.body)
+    sent = bodies.read(kind, call.request.content_type, call.body)
     wanted = parameters.writing(call.request)
+    body = _checked(call, kind, sent, wanted)
     written = writes.create(call.cluster, kind, call.request.namespace if kind.namespaced else "", body, wanted)
     return _written(call, kind, written, form, code=201)
 
 
 def replace(call: Call, kind: Kind) -> Answer:
     form = negotiate.form(call.request.accept)
-    body = bodies.read(kind, call.request.content_type, call.body)
+    sent = bodies.read(kind, call.request.content_type, call.body)
     wanted = parameters.writing(call.request)
+    body = _checked(call, kind, sent, wanted)
     written = writes.replace(call.cluster, kind, call.request.key, body, wanted)
     return _written(call, kind, written, form)
 
@@ -112,12 +117,40 @@ def patch(call: Call, kind: Kind) -> Answer:
     wanted = parameters.writing(request, apply=how == "apply")
     if how != "apply" and call.cluster.collection(kind).get(request.key) is None:
         raise status.not_found(kind, request.name)
-    change = bodies.read_patch(how, call.body)
+    sent = bodies.read_patch(how, call.body)
+    change = sent.tree
+    if wanted.validation == options.WARN:
+        call.request.warnings.extend(sent.warnings())
     if how == "apply":
+        _check_type(kind, change)
         written = writes.apply(call.cluster, kind, request.key, change, wanted)
     else:
         written = writes.patch(call.cluster, kind, request.key, how, change, wanted)
     return _written(call, kind, written, form)
+
+
+def _checked(call: Call, kind: Kind, sent: bodies.Sent, wanted: options.Options) -> Body:
+    """Refuses or tells of fields that were sent twice."""
+    if sent.duplicates and wanted.validation == options.STRICT:
+        said = ", ".join(sent.warnings())
+        raise status.bad_request(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: strict decoding error: {said}'
+        )
+    if wanted.validation == options.WARN:
+        call.request.warnings.extend(sent.warnings())
+    body: Body = sent.tree
+    return body
+
+
+def _check_type(kind: Kind, body: Body) -> None:
+    """What is applied must be of the path's type."""
+    version, name = str(body.get("apiVersion") or ""), str(body.get("kind") or "")
+    if (version, name) == (kind.api_version, kind.kind):
+        return
+    parts = version.split("/")
+    if len(parts) > 2:
+        version, name = "", ""
+    raise status.bad_request(f"invalid object type: {version if len(parts) == 2 else f'/{version}'}, Kind={name}")
 
 
 def delete(call: Call, kind: Kind) -> Answer:

@@ -35,7 +35,7 @@ LASTING = 3600  # seconds of a token that names no time
 def serve(call: Call, kind: Kind) -> Answer:
     if call.request.verb != "create":
         raise status.method_not_allowed()
-    body = bodies.read(kind, call.request.content_type, call.body)
+    body = bodies.read(kind, call.request.content_type, call.body).tree
     spec = body.get("spec") or {}
     match kind.plural:
         case "selfsubjectaccessreviews":
@@ -58,7 +58,7 @@ def token(call: Call, kind: Kind) -> Answer:
     item = call.cluster.collection(kind).get(call.request.key)
     if item is None:
         raise status.not_found(kind, call.request.name)
-    sent = bodies.read(kind, call.request.content_type, call.body)
+    sent = bodies.read(kind, call.request.content_type, call.body).tree
     spec = {"audiences": [_issuer(call)], "expirationSeconds": LASTING, "boundObjectRef": None, **(sent.get("spec") or {})}
     namespace, name = call.request.key
     user = f"{access.SERVICE_ACCOUNT}{namespace}:{name}"

@@ -80,8 +80,8 @@ def _selector(kind: Kind, body: Body, path: str | None) -> str:
 
 def _sent(call: Call, kind: Kind) -> Any:
     if call.request.verb == "patch":
-        return bodies.read_patch(bodies.form_of_patch(call.request.content_type), call.body)
-    return bodies.read(kind, call.request.content_type, call.body, called="Scale")
+        return bodies.read_patch(bodies.form_of_patch(call.request.content_type), call.body).tree
+    return bodies.read(kind, call.request.content_type, call.body, called="Scale").tree
 
 
 def _changed(scale: Body, change: Any) -> Body:

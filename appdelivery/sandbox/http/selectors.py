@@ -91,13 +91,15 @@ class _Tokens:
 def _requirements(tokens: _Tokens) -> Iterator[Labels]:
     if not tokens.peek():
         return
+    if tokens.peek() in SIGNS - {"!"}:
+        raise status.bad_request(f"found '{tokens.peek()}', expected: !, identifier, or 'end of string'")
     while True:
         yield _requirement(tokens)
         sign = tokens.take()
         if not sign:
             return
         if sign != ",":
-            raise status.bad_request(f"unable to parse requirement: found '{sign}', expected: ',' or 'end of string'")
+            raise status.bad_request(f"found '{sign}', expected: ',' or 'end of string'")
         if tokens.peek() in SIGNS - {"!"} or not tokens.peek():
             raise status.bad_request(f"found '{tokens.peek()}', expected: identifier after ','")
 
@@ -141,7 +143,7 @@ def _ordered(key: str, sign: str, value: str) -> Labels:
     try:
         bound = int(value)
     except ValueError:
-        raise _unparsable(f'values[0][{key}]: Invalid value: "{value}": for \'Gt\', \'Lt\' operators, the value must be an integer') from None  # fmt: skip
+        raise _unparsable(f'values[0]: Invalid value: "{value}": for \'Gt\', \'Lt\' operators, the value must be an integer') from None  # fmt: skip
 
     def test(labels: Mapping[str, str]) -> bool:
         found = labels.get(key, "")
@@ -156,18 +158,20 @@ def _values(tokens: _Tokens) -> frozenset[str]:
     sign = tokens.take()
     if sign != "(":
         raise _unparsable(f"found '{sign}' expected: '('")
+    if tokens.peek() not in (",", ")") and (tokens.peek() in SIGNS or not tokens.peek()):
+        raise _unparsable(f"found '{tokens.peek()}', expected: ',', ')' or identifier")
     values: list[str] = []
-    while True:
-        value = tokens.take()
-        if value == ")":
-            return frozenset(values or [""])
-        if value == ",":
+    while tokens.peek() != ")":
+        if tokens.peek() == ",":
+            tokens.take()
+            if not values or tokens.peek() in (",", ")"):
+                values.append("")  # nothing between two signs is the empty value
             continue
-        if not value or value in SIGNS:
-            raise _unparsable(f"found '{value}', expected: ',' or ')'")
-        values.append(value)
+        values.append(tokens.take())
         if tokens.peek() not in (",", ")"):
             raise _unparsable(f"found '{tokens.peek()}', expected: ',' or ')'")
+    tokens.take()
+    return frozenset(values or [""])
 
 
 def _unparsable(why: str) -> status.Refusal:

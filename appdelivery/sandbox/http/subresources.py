@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appdelivery.sandbox import status
-from appdelivery.sandbox.http import evictions, logs, reviews, scales
+from appdelivery.sandbox.http import bindings, evictions, logs, reviews, scales
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def own(call: Call, kind: Kind) -> Answer | None:
             return evictions.serve(call, kind)
         case "token":
             return reviews.token(call, kind)
-        case name if name in STREAMS or name == "binding":
+        case "binding":
+            return bindings.serve(call, kind)
+        case name if name in STREAMS:
             if call.cluster.collection(kind).get(call.request.key) is None:
                 raise status.not_found(kind, call.request.name)
             message = f"the sandbox has no containers: {kind.plural}/{name} is not served"

@@ -190,7 +190,8 @@ def watch(call: Call, kind: Kind, fault: str | None) -> Answer:
     request = call.request
     form = negotiate.form(request.accept, watch=True)
     wanted = parameters.reading(request.query, watch=True)
-    test = selectors.matcher(kind, wanted.labels, wanted.fields)
+    fields = f"metadata.name={request.name}" if request.name else wanted.fields  # the old form of watching one object
+    test = selectors.matcher(kind, wanted.labels, fields)
     namespace = request.namespace if kind.namespaced and request.namespace else None
     watcher = Watcher(
         kind, form, namespace=namespace, test=test, include=request.query.get("includeObject", ""), fault=fault

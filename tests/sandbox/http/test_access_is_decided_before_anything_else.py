@@ -92,7 +92,7 @@ ACTION = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(allow=st.lists(RULE, max_size=3), deny=st.lists(RULE, max_size=3), action=ACTION)
 def test_a_rule_more_never_takes_away_and_a_denial_more_never_gives(allow, deny, action):
     decide = access.Access({}).allows

@@ -107,7 +107,16 @@ async def test_openapi_says_what_a_patch_takes():
     document = (await client.get("/openapi/v3/apis/apps/v1")).json
     patch = document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
     assert {"dryRun", "fieldValidation", "force"} <= {parameter["name"] for parameter in patch["parameters"]}
+    assert "application/apply-patch+yaml" in patch["requestBody"]["content"]
     assert patch["x-kubernetes-group-version-kind"] == {"group": "apps", "version": "v1", "kind": "Deployment"}
+
+
+async def test_a_document_of_openapi_may_be_kept_by_its_hash():
+    client = Client(cluster())
+    place = (await client.get("/openapi/v3")).json["paths"]["apis/apps/v1"]["serverRelativeURL"]
+    assert (await client.get(place)).headers["cache-control"] == "public, immutable"
+    reply = await client.get("/openapi/v3/apis/apps/v1?hash=OLD")
+    assert (reply.status, reply.headers["location"]) == (301, place)
 
 
 async def test_the_old_openapi_comes_as_json_only():

@@ -77,13 +77,13 @@ async def test_a_refusal_comes_with_its_headers_and_without_effect():
 
 async def test_stale_answers_show_the_past_unless_a_newer_version_is_asked_for():
     made = cluster("a")
+    clients = [Client(made, faults=Once(stale=1)) for _ in range(3)]
     put(made, "b")
-    old = made.storage.revision - 1
-    reply = await Client(made, faults=Once(stale=1)).get(MAPS)
+    reply = await clients[0].get(MAPS)
     assert [item["metadata"]["name"] for item in reply.json["items"]] == ["a"]
-    assert reply.json["metadata"]["resourceVersion"] == str(old)
-    assert (await Client(made, faults=Once(stale=1)).get(f"{MAPS}/b")).status == 404
-    reply = await Client(made, faults=Once(stale=1)).get(f"{MAPS}?resourceVersion={made.storage.revision}")
+    assert reply.json["metadata"]["resourceVersion"] == str(made.storage.revision - 1)
+    assert (await clients[1].get(f"{MAPS}/b")).status == 404
+    reply = await clients[2].get(f"{MAPS}?resourceVersion={made.storage.revision}")
     assert [item["metadata"]["name"] for item in reply.json["items"]] == ["a", "b"]
 
 

@@ -103,9 +103,9 @@ async def test_a_page_that_is_too_old_gets_410_with_a_token_that_goes_on():
 
 async def test_an_exact_version_shows_the_past():
     made = cluster("a")
+    client = Client(made)
     then = made.storage.revision
     put(made, "b")
-    client = Client(made)
     old = await client.get(f"{MAPS}?resourceVersion={then}&resourceVersionMatch=Exact")
     assert names(old) == ["a"]
     assert old.json["metadata"]["resourceVersion"] == str(then)
@@ -138,6 +138,7 @@ async def test_versions_that_make_no_sense_are_refused_in_the_servers_words():
         'Unsupported value: "Foo": supported values: "Exact", "NotOlderThan", ""',
         "sendInitialEvents=true": 'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: '
         "sendInitialEvents is forbidden for list",
+        "resourceVersion=5&continue=e30": "invalid continue token: continue key is not valid",
         "continue=abc": "invalid continue token: continue key is not valid: invalid character 'i' looking for beginning of value",
     }
     assert {query: (await client.get(f"{MAPS}?{query}")).message for query in said} == said

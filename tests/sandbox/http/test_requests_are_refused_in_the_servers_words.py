@@ -108,6 +108,51 @@ async def test_a_malformed_patch_is_refused_once_the_object_is_found(form, said)
     assert (await client.ask("PATCH", f"{MAPS}/none", b"{", type=type)).status == 404
 
 
+@pytest.mark.parametrize(
+    ("type", "body", "said"),
+    [
+        ("merge", "[]", "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"),
+        ("merge", "null", "Invalid JSON Patch"),
+        ("strategic-merge", "1", "json: cannot unmarshal number into Go value of type map[string]interface {}"),
+        ("json", "{}", "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"),
+        ("json", "[1]", "error decoding patch: json: cannot unmarshal number into Go value of type handlers.jsonPatchOp"),
+    ],
+)
+async def test_a_patch_of_another_form_is_refused(type, body, said):
+    reply = await Client(cluster("a")).ask("PATCH", A, body.encode(), type=f"application/{type}-patch+json")
+    assert (reply.status, reply.message) == (400, said)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("", "invalid object type: /, Kind="),
+        ("{}", "invalid object type: /, Kind="),
+        ('{"apiVersion": "v1"}', "invalid object type: /v1, Kind="),
+        ('{"apiVersion": "apps/v1", "kind": "Deployment"}', "invalid object type: apps/v1, Kind=Deployment"),
+        ('{"apiVersion": "a/b/c", "kind": "ConfigMap"}', "invalid object type: /, Kind="),
+        ("[]", ("error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value "
+         "of type map[string]interface {}")),
+    ],
+)  # fmt: skip
+async def test_what_is_applied_must_be_of_the_type_of_its_path(body, said):
+    reply = await Client(cluster("a")).ask("PATCH", f"{A}?fieldManager=m", body.encode(), type=APPLY)
+    assert (reply.status, reply.message) == (400, said)
+
+
+async def test_fields_that_are_there_twice_are_told():
+    client = Client(cluster())
+    text = b'{"metadata": {"name": "t", "ownerReferences": []}, "data": {"a": "1", "a": "2"}}'
+    reply = await client.ask("POST", f"{MAPS}?dryRun=All", text)
+    assert (reply.headers["warning"], reply.json["data"]) == ('299 - "duplicate field \\"data.a\\""', {"a": "2"})
+    assert "warning" not in (await client.ask("POST", f"{MAPS}?dryRun=All&fieldValidation=Ignore", text)).headers
+    reply = await client.ask("POST", f"{MAPS}?fieldValidation=Strict", text)
+    assert (reply.status, reply.message) == (
+        400,
+        'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: duplicate field "data.a"',
+    )
+
+
 async def test_unknown_media_types_get_415():
     client = Client(cluster("a"))
     reply = await client.ask("POST", MAPS, {}, type="text/foo")

@@ -56,6 +56,19 @@ def test_all_terms_must_hold(terms, labels):
         ("a===b,,", "unable to parse requirement: found '=', expected: identifier"),
         ("a in b", "unable to parse requirement: found 'b' expected: '('"),
         ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
+        ("a in (", "unable to parse requirement: found '', expected: ',', ')' or identifier"),
+        ("a in (=)", "unable to parse requirement: found '=', expected: ',', ')' or identifier"),
+        ("a in (b c)", "unable to parse requirement: found 'c', expected: ',' or ')'"),
+        ("a notin", "unable to parse requirement: found '' expected: '('"),
+        ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+        ("a=b c", "found 'c', expected: ',' or 'end of string'"),
+        ("!a=b", "found '=', expected: ',' or 'end of string'"),
+        ("!", "unable to parse requirement: found '', expected: identifier"),
+        (",", "found ',', expected: !, identifier, or 'end of string'"),
+        (
+            "a>x",
+            "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer",
+        ),
         ("a,,b", "found ',', expected: identifier after ','"),
         ("-a", 'unable to parse requirement: <nil>: Invalid value: "-a": name part must consist of alphanumeric'),
     ],
@@ -65,3 +78,8 @@ def test_what_cannot_be_read_is_refused_in_the_servers_words(text, said):
         selectors.label(text)
     assert refusal.value.code == 400
     assert refusal.value.message.startswith(said)
+
+
+@pytest.mark.parametrize("text", ["a in ()", "a in (,)", "a in (b,,c)", "a=", "a=="])
+def test_nothing_is_a_value_too(text):
+    assert selectors.label(text)({"a": ""})

@@ -208,3 +208,19 @@ async def test_what_needs_real_containers_gets_501_with_a_reason():
         assert (reply.status, reply.json["reason"]) == (501, "NotImplemented")
         assert reply.message == f"the sandbox has no containers: pods/{name} is not served"
         assert (await client.ask("POST", f"{PODS}/none/{name}")).status == 404
+
+
+async def test_a_pod_is_bound_to_a_node_once():
+    made = cluster()
+    pod(made, node="")
+    client = Client(made)
+    body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n1"}}
+    assert (await client.ask("POST", f"{PODS}/p/binding", body)).status == 201
+    bound = (await client.get(f"{PODS}/p")).json
+    assert bound["spec"]["nodeName"] == "n1"
+    assert bound["status"]["conditions"][-1]["type"] == "PodScheduled"
+    reply = await client.ask("POST", "/api/v1/namespaces/team/bindings", body)
+    assert reply.status == 409
+    assert reply.message == 'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"'
+    reply = await client.ask("POST", f"{PODS}/other/binding", body)
+    assert reply.message == "name in URL does not match name in Binding object"

@@ -37,10 +37,11 @@ async def test_a_watch_without_a_version_begins_with_what_is_there():
 
 async def test_a_watch_from_a_version_tells_what_happened_since():
     made = cluster("a")
+    client = Client(made)
     then = made.storage.revision
     put(made, "b")
     drop(made, "a")
-    async with Client(made).open(f"{WATCH}&resourceVersion={then}") as stream:
+    async with client.open(f"{WATCH}&resourceVersion={then}") as stream:
         assert await stream.names(2) == [("ADDED", "b"), ("DELETED", "a")]
         assert await stream.quiet()
 
@@ -63,6 +64,23 @@ async def test_a_version_that_is_no_longer_kept_gets_an_error_event_with_410_and
         assert stream.ended.is_set()
     assert (type, body["code"], body["reason"]) == ("ERROR", 410, "Expired")
     assert body["message"] == f"too old resource version: 1 ({made.storage.revision})"
+
+
+async def test_what_happened_before_a_server_started_is_not_told():
+    made = cluster("a")
+    client = Client(made)
+    async with client.open("/apis/apps/v1/deployments?watch=1&resourceVersion=1") as stream:
+        assert (await stream.event())[0] == "ERROR"
+    async with client.open(f"{WATCH}&resourceVersion={made.storage.revision}") as stream:
+        assert await stream.quiet()
+
+
+async def test_the_old_paths_of_watches_still_lead_there():
+    client = Client(cluster("a", "b"))
+    async with client.open("/api/v1/watch/namespaces/team/configmaps") as stream:
+        assert await stream.names(2) == [("ADDED", "a"), ("ADDED", "b")]
+    async with client.open("/api/v1/watch/namespaces/team/configmaps/b") as stream:
+        assert await stream.names(1) == [("ADDED", "b")]
 
 
 async def test_initial_events_end_with_a_marked_bookmark():
