@@ -28,7 +28,20 @@ HEAVY = {
 # The render path itself avoids these too: dataclasses drags inspect in, hashlib loads OpenSSL.
 RENDER = {*HEAVY, "dataclasses", "typing", "inspect", "pathlib", "uuid", "logging", "hashlib", "shutil"}
 # A warm render of plain words and plain YAML does without these as well: `re` alone is a tenth of helm's whole run.
-PLAIN = {*RENDER, "re", "enum", "json", "argparse", "gettext", "locale", "yaml", "contextlib", "warnings"}
+PLAIN = {
+    *RENDER,
+    "re",
+    "enum",
+    "functools",
+    "collections",
+    "json",
+    "argparse",
+    "gettext",
+    "locale",
+    "yaml",
+    "contextlib",
+    "warnings",
+}
 EXAMPLE = f"{ROOT}/examples/inference.yaml"
 COMMANDS = {
     "help": ([], RENDER),
