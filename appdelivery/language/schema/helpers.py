@@ -8,6 +8,8 @@ checked again when it is resolved.  A Secret passes where text passes, and nobod
 
 from __future__ import annotations
 
+import _operator  # built in; `operator` around it is a file to load
+
 from appdelivery.language import secrets
 from appdelivery.model.secret import Secret
 
@@ -137,7 +139,7 @@ PLAIN: dict[Check, type] = {string: str, integer: int, boolean: bool}  # checks 
 
 def same(values: Iterable[Any], others: Iterable[Any]) -> bool:
     """Whether these are the same objects, not only equal ones."""
-    return [*map(id, values)] == [*map(id, others)]
+    return all(map(_operator.is_, values, others))
 
 
 def each(item: Check) -> Check:
