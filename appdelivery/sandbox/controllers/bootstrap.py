@@ -56,14 +56,26 @@ def populate(cluster: Cluster, nodes: Sequence[Body]) -> None:
     _make(cluster, _service())
     _make(cluster, _storage_class())
     for node in nodes:
-        _make(cluster, copy.deepcopy(node), manager="kubelet")
+        _register(cluster, copy.deepcopy(node))
 
 
-def _make(cluster: Cluster, body: Body, *, manager: str = SERVER) -> None:
+def _make(cluster: Cluster, body: Body) -> None:
     kind = cluster.kind(body["apiVersion"], body["kind"])
     namespace = body["metadata"].get("namespace", "")
     if cluster.get(kind, namespace, body["metadata"]["name"]) is None:
-        writes.create(cluster, kind, namespace, body, writes.Options(manager=manager))
+        writes.create(cluster, kind, namespace, body, writes.Options(manager=SERVER))
+
+
+def _register(cluster: Cluster, node: Body) -> None:
+    """As a kubelet does: the node, then what it has."""
+    kind = cluster.kind("v1", "Node")
+    name = node["metadata"]["name"]
+    if cluster.get(kind, "", name) is not None:
+        return
+    made = writes.create(cluster, kind, "", node, writes.Options(manager=writing.KUBELET)).body
+    if node.get("status") and made.get("status") != node["status"]:
+        options = writes.Options(manager=writing.KUBELET, subresource="status")
+        writes.replace(cluster, kind, ("", name), {**made, "status": node["status"]}, options)
 
 
 def _service() -> Body:

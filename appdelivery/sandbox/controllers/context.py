@@ -33,7 +33,8 @@ class Context:
         self.clock = cluster.clock
         self.index = index.Index(cluster.storage)
         self.events = events.Recorder(cluster)
-        self.random = random.Random(f"{cluster.name}/{seed}")  # noqa: S311 - names, not secrets
+        # The revision, so that a restored cluster does not draw the names that are taken.
+        self.random = random.Random(f"{cluster.name}/{seed}/{cluster.storage.revision}")  # noqa: S311 - names, no secrets
         self.again = again  # (controller, key, seconds): reconciles the key later
         self.addresses = addresses.Pool()
         self.rooms = rooms.Rooms()

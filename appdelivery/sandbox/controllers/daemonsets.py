@@ -24,6 +24,7 @@ TOLERATED = (
     ("node.kubernetes.io/pid-pressure", "NoSchedule"),
     ("node.kubernetes.io/unschedulable", "NoSchedule"),
 )
+TO_START, TO_STAY = ("NoSchedule", "NoExecute"), ("NoExecute",)
 NETWORK = ("node.kubernetes.io/network-unavailable", "NoSchedule")
 
 
@@ -38,10 +39,12 @@ def reconcile(context: Context, key: Key) -> None:
     for pod in replicas.claimed(context, owner):
         by_node.setdefault(_node_of(pod), []).append(pod)
     nodes = [item.body for item in context.cluster.storage.family(objects.NODES).items()]
-    wanted = [node["metadata"]["name"] for node in nodes if _suits(owner, node)]
+    wanted = [node["metadata"]["name"] for node in nodes if _suits(owner, node, TO_START)]
+    kept_on = [node["metadata"]["name"] for node in nodes if _suits(owner, node, TO_STAY)]
     status = _status(context, owner, by_node, wanted, mark)
     try:
         _place(context, owner, by_node, wanted, mark)
+        _clear(context, owner, by_node, kept_on)
         if owner["spec"].get("updateStrategy", {}).get("type") != "OnDelete":
             _replace(context, owner, by_node, wanted, mark)
     finally:
@@ -61,8 +64,12 @@ def _place(context: Context, owner: Body, by_node: dict[str, list[Body]], wanted
             templates.delete(context, owner, pod, by=NAME)
         if not [pod for pod in pods if not objects.is_finished(pod)] and not failed:
             _make(context, owner, name, mark)
+
+
+def _clear(context: Context, owner: Body, by_node: dict[str, list[Body]], kept_on: list[str]) -> None:
+    """Pods on nodes that no longer suit; a taint that only keeps new ones away does not drive them out."""
     for name, pods in by_node.items():
-        if name not in wanted:
+        if name not in kept_on:
             for pod in pods:
                 if objects.is_active(pod):
                     templates.delete(context, owner, pod, by=NAME)
@@ -120,14 +127,14 @@ def _bound_to(spec: dict[str, Any], node: str) -> dict[str, Any]:
     }
 
 
-def _suits(owner: Body, node: Body) -> bool:
+def _suits(owner: Body, node: Body, effects: tuple[str, ...]) -> bool:
     """By name, selector, affinity and taints; room is the scheduler's question."""
     spec = owner["spec"]["template"]["spec"]
     if spec.get("nodeName") not in (None, "", node["metadata"]["name"]):
         return False
     would = {"metadata": {}, "spec": {**spec, **_bound_to(spec, node["metadata"]["name"])}}
     taints = node["spec"].get("taints") or ()
-    return labels.wanted(would, node) and labels.untolerated(would, taints, ("NoSchedule", "NoExecute")) is None
+    return labels.wanted(would, node) and labels.untolerated(would, taints, effects) is None
 
 
 def _node_of(pod: Body) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NAME = "job-controller"
 FINALIZER = "batch.kubernetes.io/job-tracking"
+JOB_NAME = "batch.kubernetes.io/job-name"
 INDEX = "batch.kubernetes.io/job-completion-index"
 FIRST_DELAY, LONGEST_DELAY = 10.0, 360.0  # seconds between failed pods
 SOON = 0.001
@@ -25,6 +26,7 @@ SOON = 0.001
 def reconcile(context: Context, key: Key) -> None:
     job = context.item(objects.JOBS, key)
     if job is None:
+        _release(context, key)
         return
     pods = [item.body for item in context.index.controlled(objects.PODS, job)]
     if objects.deleting(job):
@@ -43,6 +45,12 @@ def reconcile(context: Context, key: Key) -> None:
         _end(context, job, pods, verdict)
     else:
         _work(context, job, pods)
+
+
+def _release(context: Context, key: Key) -> None:
+    """Pods of a Job that is gone wait for nobody."""
+    for item in context.index.pods(key[0], {"matchLabels": {JOB_NAME: key[1]}}):
+        _untrack(context, item.body)
 
 
 def _begun(context: Context, job: Body) -> Body:

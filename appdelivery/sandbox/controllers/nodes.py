@@ -74,7 +74,8 @@ def _report(context: Context, node: Body) -> Body:
             {"type": "Hostname", "address": _name(node)},
         ]
     status.setdefault("daemonEndpoints", {"kubeletEndpoint": {"Port": 10250}})
-    status["nodeInfo"] = {**_info(context, node), **(status.get("nodeInfo") or {})}
+    told = {key: value for key, value in (status.get("nodeInfo") or {}).items() if value}
+    status["nodeInfo"] = {**_info(context, node), **told}
     return writing.status(context, node, status, manager=writing.KUBELET)
 
 
