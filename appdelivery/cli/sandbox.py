@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EXAMPLE = "appctl sandbox start --clusters 3 --preset gpu"
 EXIT = "exit codes: 0 done, 1 no sandbox runs (status), 2 could not be done, 64 usage, 70 our bug"
 VERBS = ("start", "stop", "status", "reset", "kubeconfig", "fault", "speed")
+REPORT = "APPCTL_SANDBOX_REPORT"  # tells a process that it was started in the background and by whom it is heard
 COLUMNS = ("name", "server", "version", "nodes", "pods", "objects", "requests", "faults")
 FAULT_COLUMNS = ("id", "clusters", "fault", "scope", "left", "struck")
 
@@ -35,7 +36,6 @@ def add(parser: ArgumentParser) -> None:
         "--port", type=int, default=0, metavar="N", help="of the first cluster (default: as last time, or any)"
     )
     start.add_argument("--foreground", action="store_true", help="stay in this terminal until Ctrl-C")
-    start.add_argument("--report", action="store_true", help=argparse.SUPPRESS)  # to whoever started it in the background
     parser.add_argument("--login", action="store_true", help="kubeconfig: write a new token into it; ends a login fault")
     parser.add_argument("--show", action="store_true", help="kubeconfig: print the file, not its place")
     fault = parser.add_argument_group("fault add: which requests, and how often")
@@ -80,7 +80,7 @@ def options(args: Namespace) -> sandboxes.Start:
 
 def _start(args: Namespace) -> int:
     how = options(args)
-    if args.report:
+    if os.environ.pop(REPORT, ""):
         return _reporting(how)
     if args.foreground:
         sandboxes.serve(how, lambda told: _started(told, args))
@@ -101,7 +101,6 @@ def _started(told: dict[str, Any], args: Namespace) -> None:
 def background(how: sandboxes.Start) -> dict[str, Any]:
     """Starts a process of its own and answers when its clusters do.  Raises what that process could not do."""
     import json
-    import os
     import subprocess
 
     from appdelivery.platform.sandbox_home import Home
@@ -110,7 +109,7 @@ def background(how: sandboxes.Start) -> dict[str, Any]:
     home.make()
     if home.running() is not None:
         raise home.runs_already()
-    words = ["sandbox", "start", "--report", f"--preset={how.preset}", f"--clusters={how.clusters}", f"--port={how.port}"]
+    words = ["sandbox", "start", f"--preset={how.preset}", f"--clusters={how.clusters}", f"--port={how.port}"]
     words += [f"--speed={how.speed}"]
     words += [f"--{name}={os.path.abspath(path)}" for name, path in (("nodes", how.nodes), ("state", how.state)) if path]
     if how.nodes:
@@ -119,6 +118,7 @@ def background(how: sandboxes.Start) -> dict[str, Any]:
         process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "appdelivery.cli", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd=home.folder, start_new_session=True,
+            env={**os.environ, REPORT: "1"},
         )  # fmt: skip
     assert process.stdout is not None
     with process.stdout as pipe:
@@ -139,7 +139,6 @@ def background(how: sandboxes.Start) -> dict[str, Any]:
 def _reporting(how: sandboxes.Start) -> int:
     """In the background: one line to whoever started us, then silence on standard output."""
     import json
-    import os
 
     def say(told: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(told) + "\n")
