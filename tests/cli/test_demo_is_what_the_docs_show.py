@@ -15,6 +15,7 @@ import support
 
 PAGE = "docs/how-to/sandbox.md"
 UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+POD = re.compile(r"-[0-9a-z]{8,10}-[0-9a-z]{5}_")
 TIME = re.compile(r"\d\d:\d\d:\d\d")
 USER = re.compile(r"\b[\w.-]+@[\w.-]+")
 BLOCK = re.compile(r"^```text demo\n\$ appctl demo\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -27,7 +28,7 @@ UNSETTLED = re.compile(r"^.*(HorizontalPodAutoscaler|Ingress) .*\n", re.MULTILIN
 
 def steady(text: str) -> str:
     text = UNSETTLED.sub("", text)
-    return docs_pages.steady(TIME.sub("00:00:00", UID.sub("UID", text)))
+    return docs_pages.steady(TIME.sub("00:00:00", UID.sub("UID", POD.sub("-NAME_", text))))
 
 
 def test_the_tour_goes_as_the_page_shows_and_leaves_nothing(tmp_path, request):
