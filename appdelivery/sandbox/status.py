@@ -94,6 +94,7 @@ def conflict(kind: Kind, name: str, why: str) -> Refusal:
 def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> Refusal:
     """422 with one cause a field; several are joined in brackets, as the server's aggregate errors are."""
     texts = [f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in causes]
+    texts = list(dict.fromkeys(texts))  # what was found twice is said once
     said = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     of = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
     details = {"name": name, "group": kind.group, "kind": kind.kind, "causes": [cause.body() for cause in causes]}

@@ -39,7 +39,9 @@ def main() -> int:
         for folder in sorted(glob.glob(os.path.join(modules, pattern.format(minor=version.split(".")[1])))):
             group, name = folder.split(os.sep)[-2:]
             shapes.update({f"{prefix}.{group}.{name}.{type}": shape for type, shape in package(folder).items()})
-    shapes = {name: shape for name, shape in shapes.items() if shape}
+    with gzip.open(f"{FOLDER}/kubernetes-{version}.json.gz") as recorded:
+        known = json.load(recorded)["definitions"]
+    shapes = {name: shape for name, shape in shapes.items() if shape and name in known}
     path = f"{FOLDER}/shapes-{version}.json.gz"
     text = json.dumps(shapes, separators=(",", ":"), sort_keys=True).encode()
     with open(path, "wb") as file:
@@ -96,7 +98,7 @@ def place(
     if type.startswith(("[", "map[")):
         if not omitted:
             always[key] = None
-    elif type in PLAIN or "." in type and type.rpartition(".")[2] in ("UID", "ConditionStatus"):
+    elif type in PLAIN or ("." in type and type.rpartition(".")[2] in ("UID", "ConditionStatus")):
         if not omitted:
             always[key] = PLAIN.get(type, "")
     elif type in STAMPS:

@@ -26,7 +26,7 @@ EVENT_FIELDS = {  # core to events.k8s.io
 PREFIX = "autoscaling.alpha.kubernetes.io/"
 
 
-def served(cluster: Cluster, kind: Kind, body: Body) -> Body:
+def served(kind: Kind, body: Body) -> Body:
     """A stored body as `kind` shows it; itself when nothing differs."""
     return body if body["apiVersion"] == kind.api_version else into(kind, body, kind.api_version)
 

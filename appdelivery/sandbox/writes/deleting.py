@@ -50,9 +50,9 @@ def delete(cluster: Cluster, kind: Kind, key: Key, deletion: Deletion) -> tuple[
     grace = _grace(kind, body, deletion)
     if grace == 0 and not finalizers:
         if deletion.dry_run:
-            return conversion.served(cluster, kind, body), True
+            return conversion.served(kind, body), True
         gone = finish(cluster, kind, body)
-        return conversion.served(cluster, kind, gone), True
+        return conversion.served(kind, gone), True
     _mark(cluster, metadata, grace)
     if finalizers:
         metadata["finalizers"] = finalizers
@@ -62,7 +62,7 @@ def delete(cluster: Cluster, kind: Kind, key: Key, deletion: Deletion) -> tuple[
     if not deletion.dry_run and metadata != body["metadata"]:
         marked = cluster.storage.commit(storage.MODIFIED, kind.family, marked).body
         _work_off(cluster, kind, marked)
-    return conversion.served(cluster, kind, marked), False
+    return conversion.served(kind, marked), False
 
 
 def delete_all(cluster: Cluster, kind: Kind, namespace: str, keys: Iterable[Key], deletion: Deletion) -> list[Body]:

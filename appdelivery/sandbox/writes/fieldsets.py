@@ -7,6 +7,7 @@ an item of a set.  Everything else is the arithmetic of Python's sets.
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring as _quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def element(value: Any) -> str:
 
 def encoded(value: Any) -> str:
     """JSON as Go writes it."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = _quoted(value) if value.__class__ is str else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     if "<" in text or ">" in text or "&" in text:
         text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return text

@@ -59,12 +59,12 @@ def _check(type: Type, value: Any, path: str, found: list[str]) -> None:
 
 
 def _entries(type: Type, value: dict[str, Any], path: str, found: list[str]) -> None:
-    for key in value:
+    for key, inner in value.items():
         member = type.member(key)
         if member is None:
             found.append(f"{path}.{key}: field not declared in schema")
             return
-        _check(member, value[key], f"{path}.{key}", found)
+        _check(member, inner, f"{path}.{key}", found)
 
 
 def _items(type: Type, value: list[Any], path: str, found: list[str]) -> None:

@@ -93,7 +93,7 @@ def home(cluster: Cluster, kind: Kind, namespace: str, name: str) -> None:
         details = {"name": namespace, "kind": "namespaces"}
         raise status.Refusal(404, "NotFound", f'namespaces "{namespace}" not found', details=details)
     if found.body.get("status", {}).get("phase") == "Terminating" or "deletionTimestamp" in found.body["metadata"]:
-        details = kind.details(name) | {
+        refused: Body = kind.details(name) | {
             "causes": [{
                 "reason": "NamespaceTerminating",
                 "message": f"namespace {namespace} is being terminated",
@@ -104,7 +104,7 @@ def home(cluster: Cluster, kind: Kind, namespace: str, name: str) -> None:
             403, "Forbidden",
             f'{kind.qualified} "{name}" is forbidden: unable to create new content in namespace {namespace} '
             "because it is being terminated",
-            details=details,
+            details=refused,
         )  # fmt: skip
 
 

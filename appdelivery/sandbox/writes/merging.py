@@ -79,9 +79,7 @@ def key_of(type: Type, item: Any) -> str:
     if len(type.keys) == 1:
         (key, default) = type.keys[0]
         return f'k:{{"{key}":{fieldsets.encoded(item.get(key, default))}}}'
-    pairs = [
-        (key, item[key] if key in item else default) for key, default in type.keys if key in item or default is not None
-    ]
+    pairs = [(key, item.get(key, default)) for key, default in type.keys if key in item or default is not None]
     return "k:{" + ",".join([f'"{key}":{fieldsets.encoded(value)}' for key, value in pairs]) + "}"
 
 

@@ -119,7 +119,7 @@ def stated(live: Body | None, new: Body, *, subresource: str) -> list[Body]:
     sent = new.get("metadata", {}).get("managedFields")
     if subresource or sent is None:
         return before
-    if sent == [] or sent == [{}]:
+    if sent in ([], [{}]):
         return []  # the reset
     return sent if _sound(sent) else before
 

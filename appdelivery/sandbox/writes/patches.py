@@ -173,7 +173,7 @@ def strategic(type: Type | None, old: Body, change: Body) -> Body:
     for key in ordered:
         _in_order(type, result, key, change)
     for key, value in change.items():
-        if key in ordered or key == RETAIN or key == DIRECTIVE or key.startswith(ORDER):
+        if key in ordered or key in (RETAIN, DIRECTIVE) or key.startswith(ORDER):
             continue
         if key.startswith(REMOVE):
             key = key.removeprefix(REMOVE)

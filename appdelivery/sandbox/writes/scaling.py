@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
     from appdelivery.sandbox.cluster import Cluster
     from appdelivery.sandbox.kinds import Kind
-    from appdelivery.sandbox.storage import Body, Key
+    from appdelivery.sandbox.storage import Body
     from appdelivery.sandbox.writes.options import Options
     from appdelivery.sandbox.writes.ownership import Managed, Owner
-    from appdelivery.sandbox.writes.types import Type
 
 VERSION = "autoscaling/v1"
 DEFINITION = {"$ref": "#/definitions/io.k8s.api.autoscaling.v1.Scale"}
@@ -39,9 +38,7 @@ def of(kind: Kind, body: Body) -> Body:
     return found
 
 
-def change(
-    cluster: Cluster, kind: Kind, key: Key, old: Body, form: str, change: Any, options: Options
-) -> tuple[Body, list[Body]]:
+def change(cluster: Cluster, kind: Kind, old: Body, *, form: str, change: Any, options: Options) -> tuple[Body, list[Body]]:
     """The object after a write of its Scale, and its managedFields."""
     type = types.of(cluster.schemas, DEFINITION)
     where = _places(kind)[0]
@@ -51,9 +48,9 @@ def change(
     write = ownership.Write(
         VERSION, type, options.manager, options.subresource, cluster.clock.stamp(), frozenset(), lambda body, _: (type, body)
     )
-    new, entries = _written(write, type, scale, _as_scale(parent, path), form, change, options)
+    new, entries = _written(write, scale, _as_scale(parent, path), form=form, change=change, force=options.force)
     metadata = new["metadata"]
-    _check(kind, key, old, new)
+    _check(kind, old, new)
     changed = _with(old, where, new["spec"].get("replicas", 0))
     changed["metadata"] = {**old["metadata"], "resourceVersion": metadata.get("resourceVersion", "")}
     changed["metadata"].pop("managedFields", None)
@@ -61,11 +58,12 @@ def change(
 
 
 def _written(
-    write: ownership.Write, type: Type, scale: Body, entries: list[Body], form: str, change: Any, options: Options
+    write: ownership.Write, scale: Body, entries: list[Body], *, form: str, change: Any, force: bool
 ) -> tuple[Body, list[Body]]:
+    type = write.type
     blank = decoding.blank(type)
     if form == APPLY:
-        return ownership.applied(write, scale, change, entries, force=options.force, blank=blank)
+        return ownership.applied(write, scale, change, entries, force=force, blank=blank)
     sent = change if form == PUT else patches.patched(type, scale, form, change, is_custom=False)
     try:
         new, _ = decoding.decode(type, sent)
@@ -77,17 +75,17 @@ def _written(
     return new, ownership.updated(write, scale, new, entries, blank=blank)
 
 
-def _check(kind: Kind, key: Key, old: Body, new: Body) -> None:
-    replicas = new["spec"].get("replicas", 0)
+def _check(kind: Kind, old: Body, new: Body) -> None:
+    replicas, name = new["spec"].get("replicas", 0), old["metadata"]["name"]
     if replicas < 0:
         cause = words.invalid("spec.replicas", replicas, words.NOT_NEGATIVE)
-        details = {"name": key[1], "group": "autoscaling", "kind": "Scale", "causes": [cause.body()]}
-        message = f'Scale.autoscaling "{key[1]}" is invalid: {cause.field}: {cause.message}'
+        details = {"name": name, "group": "autoscaling", "kind": "Scale", "causes": [cause.body()]}
+        message = f'Scale.autoscaling "{name}" is invalid: {cause.field}: {cause.message}'
         raise status.Refusal(422, "Invalid", message, details=details)
     uid = new["metadata"].get("uid", "")
     if uid and uid != old["metadata"]["uid"]:
         why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
-        raise status.conflict(kind, key[1], why)
+        raise status.conflict(kind, name, why)
 
 
 # --- where things are ---

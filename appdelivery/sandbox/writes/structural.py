@@ -66,7 +66,7 @@ def decoded(type: Type, value: Any, unknown: list[str], path: str = "", *, keeps
 
 
 def problems(type: Type, body: dict[str, Any]) -> list[Cause]:
-    found = []
+    found: list[Cause] = []
     for key in sorted(type.fields()):
         if key in body and key not in ROOT:
             found += _check(type.member(key), body[key], key)  # type: ignore[arg-type]

@@ -34,8 +34,24 @@ class Type:
     """
 
     __slots__ = (
-        "_fields", "_item", "_known", "_values", "always", "blank", "finish", "form", "format", "kept", "keys",
-        "name", "node", "open", "scalar", "schemas", "untyped", "unset",
+        "_fields",
+        "_item",
+        "_known",
+        "_values",
+        "always",
+        "blank",
+        "finish",
+        "form",
+        "format",
+        "kept",
+        "keys",
+        "name",
+        "node",
+        "open",
+        "scalar",
+        "schemas",
+        "unset",
+        "untyped",
     )  # fmt: skip
 
     def __init__(self, known: Schemas, node: Node, name: str, shape: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@ write either takes effect as a whole or raises `status.Refusal`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from appdelivery.sandbox import status, storage
 from appdelivery.sandbox.writes import (
     admission,
@@ -37,8 +39,52 @@ if TYPE_CHECKING:
 
 
 def read(cluster: Cluster, kind: Kind, item: Item) -> Body:
-    """The stored object in the version of `kind`."""
-    return conversion.served(cluster, kind, item.body)
+    """The stored object in the version of `kind`; item.body itself when nothing is converted."""
+    del cluster  # no conversion needs it; callers have it at hand
+    return conversion.served(kind, item.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one write is about."""
+
+    cluster: Cluster
+    kind: Kind
+    type: Type
+    options: Options
+
+    def write(self) -> ownership.Write:
+        kind, options = self.kind, self.options
+        return ownership.Write(
+            kind.api_version, self.type, options.manager, options.subresource, self.cluster.clock.stamp(),
+            strategies.resets(kind, options.subresource), conversion.converter(self.cluster, kind),
+        )  # fmt: skip
+
+    def blank(self) -> Body:
+        """A new object of the kind, before anything is set."""
+        found = {} if self.kind.definition is not None else decoding.blank(self.type)
+        return {**found, "apiVersion": self.kind.api_version, "kind": self.kind.kind}
+
+    def decoded(self, body: Body) -> tuple[Body, tuple[str, ...]]:
+        if self.kind.definition is not None:
+            return customs.decoded(self.type, body, self.options.validation)
+        new, warnings = decoding.checked(self.type, body, self.options.validation)
+        new["apiVersion"], new["kind"] = self.kind.api_version, self.kind.kind
+        return new, warnings
+
+    def received(self, body: Body) -> tuple[Body, tuple[str, ...]]:
+        """The decoded body of a request."""
+        try:
+            return self.decoded(body)
+        except decoding.Unreadable as problem:
+            kind = self.kind
+            raise status.bad_request(
+                f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {problem}'
+            ) from None
+
+
+def _request(cluster: Cluster, kind: Kind, options: Options) -> Request:
+    return Request(cluster, kind, types.of(cluster.schemas, kind.schema), options)
 
 
 # --- create ---
@@ -46,32 +92,31 @@ def read(cluster: Cluster, kind: Kind, item: Item) -> Body:
 
 def create(cluster: Cluster, kind: Kind, namespace: str, body: Body, options: Options) -> Written:
     sent = identity.received(kind, body, namespace, None)
-    type = types.of(cluster.schemas, kind.schema)
-    new, warnings = _received(kind, type, sent, options)
+    request = _request(cluster, kind, options)
+    new, warnings = request.received(sent)
     entries = ownership.stated(None, new, subresource="")
     new["metadata"].pop("managedFields", None)
-    blank = _blank(kind, type)
-    owned = ownership.updated(_write(cluster, kind, type, options), None, new, entries, blank=blank)
+    owned = ownership.updated(request.write(), None, new, entries, blank=request.blank())
     if owned:
         new["metadata"]["managedFields"] = owned
-    return _created(cluster, kind, new, options, warnings)
+    return _created(request, new, warnings)
 
 
-def _created(cluster: Cluster, kind: Kind, new: Body, options: Options, warnings: tuple[str, ...]) -> Written:
+def _created(request: Request, new: Body, warnings: tuple[str, ...]) -> Written:
+    cluster, kind = request.cluster, request.kind
     metadata = new["metadata"]
     identity.born(cluster, metadata)
     name, namespace = metadata.get("name", ""), metadata.get("namespace", "")
     identity.home(cluster, kind, namespace, name)
     admission.admit(cluster, kind, new)
-    strategies.begin(kind, types.of(cluster.schemas, kind.schema), new)
+    strategies.begin(kind, request.type, new)
     admission.prepare(cluster, kind, new)
     warnings += rules.created(cluster, kind, new)
     if cluster.get(kind, namespace, name) is not None:
         raise status.already_exists(kind, name)
-    if options.dry_run:
+    if request.options.dry_run:
         return Written(new, created=True, warnings=warnings)
-    stored = conversion.stored(cluster, kind, new)
-    item = cluster.storage.commit(storage.ADDED, kind.family, stored)
+    item = cluster.storage.commit(storage.ADDED, kind.family, conversion.stored(cluster, kind, new))
     customs.committed(cluster, kind, item.body)
     deleting.born(cluster, kind, item.body)
     return Written(read(cluster, kind, item), created=True, warnings=warnings)
@@ -81,11 +126,12 @@ def _created(cluster: Cluster, kind: Kind, new: Body, options: Options, warnings
 
 
 def replace(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) -> Written:
+    """PUT."""
     if options.subresource == scaling.SUBRESOURCE:
-        return _scaled(cluster, kind, key, scaling.PUT, body, options)
+        return _scaled(_request(cluster, kind, options), key, scaling.PUT, body)
     sent = identity.received(kind, body, *key)
-    type = types.of(cluster.schemas, kind.schema)
-    new, warnings = _received(kind, type, sent, options)
+    request = _request(cluster, kind, options)
+    new, warnings = request.received(sent)
     item = cluster.get(kind, *key)
     if item is None:
         if kind.family in strategies.MADE_BY_PUT and not options.subresource:
@@ -94,70 +140,60 @@ def replace(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options
     version = new["metadata"].get("resourceVersion", "")
     if not version and (kind.definition is not None or kind.family in strategies.GUARDED):
         raise identity.unversioned(kind, key[1])
-    identity.matches(kind, key, read(cluster, kind, item), new["metadata"], is_put=True)
-    return _updated(cluster, kind, item, new, options, warnings)
+    old = read(cluster, kind, item)
+    identity.matches(kind, key, old, new["metadata"], is_put=True)
+    return _updated(request, old, new, warnings)
 
 
-def patch(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, options: Options) -> Written:
+def patch(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, options: Options) -> Written:  # noqa: PLR0917
+    """form: json, merge or strategic."""
+    request = _request(cluster, kind, options)
     if options.subresource == scaling.SUBRESOURCE:
-        return _scaled(cluster, kind, key, form, change, options)
+        return _scaled(request, key, form, change)
     item = cluster.get(kind, *key)
     if item is None:
         raise status.not_found(kind, key[1])
-    type = types.of(cluster.schemas, kind.schema)
     live = read(cluster, kind, item)
-    changed = patches.patched(type, live, form, change, is_custom=kind.definition is not None)
+    changed = patches.patched(request.type, live, form, change, is_custom=kind.definition is not None)
     why = identity.other(kind, changed)
     if why:
         raise patches.unfit(form, change, changed, why)
     sent = identity.addressed(kind, changed, *key)
     try:
-        new, warnings = _decoded(kind, type, sent, options.validation)
+        new, warnings = request.decoded(sent)
     except decoding.Unreadable as problem:
         raise patches.unfit(form, change, changed, str(problem)) from None
     identity.matches(kind, key, live, new["metadata"])
-    return _updated(cluster, kind, item, new, options, warnings)
+    return _updated(request, live, new, warnings)
 
 
-def _updated(cluster: Cluster, kind: Kind, item: Item, new: Body, options: Options, warnings: tuple[str, ...]) -> Written:
-    old = read(cluster, kind, item)
-    metadata = new["metadata"]
-    type = types.of(cluster.schemas, kind.schema)
-    entries = ownership.stated(old, new, subresource=options.subresource)
-    metadata.pop("managedFields", None)
-    before = _bare(old)
-    found = ownership.updated(_write(cluster, kind, type, options), before, new, entries, blank={})
-    return _changed(cluster, kind, item, old, new, found, options, warnings)
+def _updated(request: Request, old: Body, new: Body, warnings: tuple[str, ...]) -> Written:
+    entries = ownership.stated(old, new, subresource=request.options.subresource)
+    new["metadata"].pop("managedFields", None)
+    found = ownership.updated(request.write(), _bare(old), new, entries, blank={})
+    return _changed(request, old, new, found, warnings)
 
 
-def _changed(
-    cluster: Cluster,
-    kind: Kind,
-    item: Item,
-    old: Body,
-    new: Body,
-    entries: list[Body],
-    options: Options,
-    warnings: tuple[str, ...],
-) -> Written:
+def _changed(request: Request, old: Body, new: Body, entries: list[Body], warnings: tuple[str, ...]) -> Written:
     """From the owned body on, the same for PUT, patch and apply."""
+    cluster, kind, subresource = request.cluster, request.kind, request.options.subresource
     identity.kept(old["metadata"], new["metadata"])
-    admission.change(cluster, kind, old, new, options.subresource)
-    strategies.change(kind, old, new, options.subresource)
+    admission.change(cluster, kind, old, new, subresource)
+    strategies.change(kind, old, new, subresource)
     metadata = new["metadata"]
     metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
-    warnings += rules.updated(cluster, kind, old, new, options.subresource)
+    warnings += rules.updated(cluster, kind, old, new, subresource)
     before = old["metadata"].get("managedFields") or []
     if _timeless(entries) == _timeless(before) and _bare(old) == new:
         return Written(old, warnings=warnings)
     if entries:
         metadata["managedFields"] = entries
-    if options.dry_run:
+    if request.options.dry_run:
         return Written(new, warnings=warnings)
     stored = conversion.stored(cluster, kind, new)
     if deleting.ends(old, new):
         gone = deleting.finish(cluster, kind, stored)
-        return Written(conversion.served(cluster, kind, gone), warnings=warnings)
+        return Written(conversion.served(kind, gone), warnings=warnings)
     changed = cluster.storage.commit(storage.MODIFIED, kind.family, stored)
     customs.committed(cluster, kind, changed.body)
     if new["metadata"].get("ownerReferences") != old["metadata"].get("ownerReferences"):
@@ -165,15 +201,16 @@ def _changed(
     return Written(read(cluster, kind, changed), warnings=warnings)
 
 
-def _scaled(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, options: Options) -> Written:
+def _scaled(request: Request, key: Key, form: str, change: Any) -> Written:
     """A write of the subresource scale; gives the Scale."""
+    cluster, kind = request.cluster, request.kind
     item = cluster.get(kind, *key)
     if item is None:
         raise status.not_found(kind, key[1])
     old = read(cluster, kind, item)
-    new, entries = scaling.change(cluster, kind, key, old, form, change, options)
+    new, entries = scaling.change(cluster, kind, old, form=form, change=change, options=request.options)
     identity.matches(kind, key, old, {"resourceVersion": new["metadata"]["resourceVersion"]})
-    written = _changed(cluster, kind, item, old, new, entries, options, ())
+    written = _changed(request, old, new, entries, ())
     return Written(scaling.of(kind, written.body), warnings=written.warnings)
 
 
@@ -183,19 +220,18 @@ def _scaled(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, opti
 def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) -> Written:
     """Server-side apply."""
     if options.subresource == scaling.SUBRESOURCE:
-        return _scaled(cluster, kind, key, scaling.APPLY, body, options)
+        return _scaled(_request(cluster, kind, options), key, scaling.APPLY, body)
     stated, named = body.get("apiVersion", ""), body.get("kind", "")
     if (stated, named) != (kind.api_version, kind.kind):
         group, _, version = stated.rpartition("/")
         raise status.bad_request(f"invalid object type: {group}/{version}, Kind={named}")
     sent = identity.addressed(kind, body, *key)
-    type = types.of(cluster.schemas, kind.schema)
+    request = _request(cluster, kind, options)
+    type, write, blank = request.type, request.write(), request.blank()
     if "managedFields" in (body.get("metadata") or {}):
         raise status.bad_request("metadata.managedFields must be nil")
     fitting.check(kind, type, body)
     item = cluster.get(kind, *key)
-    write = _write(cluster, kind, type, options)
-    blank = _blank(kind, type)
     if item is None:
         if options.subresource and kind.family not in strategies.MADE_BY_PUT:
             raise status.not_found(kind, key[1])
@@ -206,7 +242,7 @@ def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) 
         new, warnings = _merged(kind, type, merged)
         if entries:
             new["metadata"]["managedFields"] = entries
-        return _created(cluster, kind, new, options, warnings)
+        return _created(request, new, warnings)
     old = read(cluster, kind, item)
     identity.matches(kind, key, old, sent["metadata"])
     before = old["metadata"].get("managedFields") or []
@@ -217,7 +253,7 @@ def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) 
         return Written(old, warnings=rules.updated(cluster, kind, old, old, options.subresource))
     new, warnings = _merged(kind, type, merged)
     new["metadata"].pop("managedFields", None)
-    return _changed(cluster, kind, item, old, new, entries, options, warnings)
+    return _changed(request, old, new, entries, warnings)
 
 
 def _merged(kind: Kind, type: Type, merged: Body) -> tuple[Body, tuple[str, ...]]:
@@ -243,36 +279,6 @@ def _client_side(type: Type, old: Body) -> Paths:
 
 
 # --- common ---
-
-
-def _received(kind: Kind, type: Type, body: Body, options: Options) -> tuple[Body, tuple[str, ...]]:
-    """The decoded body of a request."""
-    try:
-        return _decoded(kind, type, body, options.validation)
-    except decoding.Unreadable as problem:
-        raise status.bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {problem}'
-        ) from None
-
-
-def _decoded(kind: Kind, type: Type, body: Body, validation: str) -> tuple[Body, tuple[str, ...]]:
-    if kind.definition is not None:
-        return customs.decoded(type, body, validation)
-    new, warnings = decoding.checked(type, body, validation)
-    new["apiVersion"], new["kind"] = kind.api_version, kind.kind
-    return new, warnings
-
-
-def _write(cluster: Cluster, kind: Kind, type: Type, options: Options) -> ownership.Write:
-    return ownership.Write(
-        kind.api_version, type, options.manager, options.subresource, cluster.clock.stamp(),
-        strategies.resets(kind, options.subresource), conversion.converter(cluster, kind),
-    )  # fmt: skip
-
-
-def _blank(kind: Kind, type: Type) -> Body:
-    found = {} if kind.definition is not None else decoding.blank(type)
-    return {**found, "apiVersion": kind.api_version, "kind": kind.kind}
 
 
 def _bare(body: Body) -> Body:

@@ -58,7 +58,7 @@ def created(cluster: Cluster, kind: Kind, new: Body) -> tuple[str, ...]:
 
 def updated(cluster: Cluster, kind: Kind, old: Body, new: Body, subresource: str) -> tuple[str, ...]:
     """Refuses an invalid change; gives warnings."""
-    causes = list(metadata.updated(old, new))
+    causes = list(metadata.updated(kind, old, new))
     if subresource in ("", "scale"):
         if _content(old) != _content(new):
             causes += _own(cluster, kind, old, new)

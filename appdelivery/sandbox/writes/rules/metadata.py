@@ -36,26 +36,36 @@ def created(kind: Kind, body: Body) -> Iterator[Cause]:
         for said in check(name):
             yield words.invalid("metadata.name", name, said)
     yield from _always(metadata)
+    if kind.definition is None:
+        yield from _unqualified(metadata)
 
 
-def updated(old: Body, new: Body) -> Iterator[Cause]:
+def _unqualified(metadata: Body) -> Iterator[Cause]:
+    """Finalizers of built-in kinds that are nobody's."""
+    for at, one in enumerate(metadata.get("finalizers") or ()):
+        if "/" not in one and one not in ("kubernetes", "orphan", "foregroundDeletion"):
+            said = "name is neither a standard finalizer name nor is it fully qualified"
+            yield words.invalid(f"metadata.finalizers[{at}]", one, said)
+
+
+def updated(kind: Kind, old: Body, new: Body) -> Iterator[Cause]:
     before, metadata = old["metadata"], new["metadata"]
     same = ("labels", "annotations", "finalizers", "ownerReferences")
     if any(metadata.get(key) != before.get(key) for key in same):
         yield from _always(metadata)
+        if kind.definition is None and metadata.get("finalizers") != before.get("finalizers"):
+            yield from _unqualified(metadata)
     if before.get("deletionTimestamp"):
         extra = sorted(set(metadata.get("finalizers") or ()) - set(before.get("finalizers") or ()))
         if extra:
             shown = "[]string{" + ", ".join(f'"{one}"' for one in extra) + "}"
-            yield words.forbidden(
-                "metadata.finalizers",
-                f"no new finalizers can be added if the object is being deleted, found new finalizers {shown}",
-            )
+            said = f"no new finalizers can be added if the object is being deleted, found new finalizers {shown}"
+            yield from [words.forbidden("metadata.finalizers", said)] * (2 if kind.definition is None else 1)
 
 
 def _always(metadata: Body) -> Iterator[Cause]:
     yield from labels(metadata.get("labels"), "metadata.labels")
-    yield from annotations(metadata.get("annotations"), "metadata.annotations")
+    yield from notes(metadata.get("annotations"), "metadata.annotations")
     yield from _owners(metadata.get("ownerReferences") or [])
     for one in metadata.get("finalizers") or ():
         for said in names.qualified(one):
@@ -70,7 +80,7 @@ def labels(given: Body | None, path: str) -> Iterator[Cause]:
             yield words.invalid(path, value, said)
 
 
-def annotations(given: Body | None, path: str) -> Iterator[Cause]:
+def notes(given: Body | None, path: str) -> Iterator[Cause]:
     for key in given or ():
         for said in names.qualified(key.lower()):
             yield words.invalid(path, key, said)

@@ -132,7 +132,11 @@ def autoscaler(old: Body | None, new: Body) -> Iterator[Cause]:
 def binding(old: Body | None, new: Body) -> Iterator[Cause]:
     reference = new.get("roleRef") or {}
     if old is not None and old.get("roleRef") != reference:
-        value = {"APIGroup": reference.get("apiGroup", ""), "Kind": reference.get("kind", ""), "Name": reference.get("name", "")}
+        value = {
+            "APIGroup": reference.get("apiGroup", ""),
+            "Kind": reference.get("kind", ""),
+            "Name": reference.get("name", ""),
+        }
         yield words.invalid("roleRef", value, "cannot change roleRef")
     if reference.get("kind") not in ("Role", "ClusterRole"):
         yield words.unsupported("roleRef.kind", reference.get("kind", ""), ("Role", "ClusterRole"))

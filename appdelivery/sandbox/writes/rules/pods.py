@@ -22,14 +22,13 @@ PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 COUNTS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
 SOURCES = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
 OPERATORS = ("Exists", "Equal")
-SOURCE_ORDER = {  # as the server looks at the sources of a volume
-    key: at
-    for at, key in enumerate(
-        "emptyDir hostPath gitRepo gcePersistentDisk awsElasticBlockStore secret nfs iscsi glusterfs flocker "
-        "persistentVolumeClaim rbd cinder cephfs quobyte downwardAPI fc flexVolume configMap azureFile vsphereVolume "
-        "photonPersistentDisk portworxVolume azureDisk storageos projected scaleIO csi ephemeral image".split()
-    )
-}
+FRACTIONS = ("m", "u", "n")  # of canonical quantities that are no whole number
+SOURCES_IN_ORDER = (  # as the server looks at them
+    "emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs", "iscsi", "glusterfs",
+    "flocker", "persistentVolumeClaim", "rbd", "cinder", "cephfs", "quobyte", "downwardAPI", "fc", "flexVolume", "configMap",
+    "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume", "azureDisk", "storageos", "projected", "scaleIO",
+    "csi", "ephemeral", "image",
+)  # fmt: skip
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -37,7 +36,7 @@ def template(body: Body, path: str, *, extra: Iterable[str] = ()) -> Iterator[Ca
     """extra: volumes that the template gains, such as claims of a stateful set."""
     own = body.get("metadata") or {}
     yield from metadata.labels(own.get("labels"), f"{path}.labels")
-    yield from metadata.annotations(own.get("annotations"), f"{path}.annotations")
+    yield from metadata.notes(own.get("annotations"), f"{path}.annotations")
     yield from spec(body.get("spec") or {}, f"{path}.spec", extra=extra)
 
 
@@ -95,7 +94,7 @@ def sound_volumes(body: Body) -> set[str]:
 
 def _volume(one: Body, path: str, seen: set[str]) -> Iterator[Cause]:
     name = one.get("name", "")
-    sources = sorted([key for key in one if key != "name"], key=lambda key: SOURCE_ORDER.get(key, 0))
+    sources = [key for key in SOURCES_IN_ORDER if key in one]
     for source in sources[1:]:
         yield words.forbidden(f"{path}.{source}", "may not specify more than 1 volume type")
     if len(sources) == 1:
@@ -199,15 +198,14 @@ def _resources(given: Body, path: str) -> Iterator[Cause]:
     limits = given.get("limits") or {}
     for part in ("limits", "requests"):
         for name, value in (given.get(part) or {}).items():
-            below = f"{path}.{part}[{name}]" if part == "requests" else f"{path}.{part}[{name}]"
-            amount = quantities.amount(value)
-            if amount is not None and amount < 0:
+            below = f"{path}.{part}[{name}]"
+            if value.startswith("-"):
                 yield words.invalid(below, value, words.NOT_NEGATIVE)
             if "/" not in name and not _standard(name):
                 yield words.invalid(below, name, "must be a standard resource type or fully qualified")
                 yield words.invalid(below, name, "must be a standard resource for containers")
-            if part == "requests" and name in limits:
-                most = quantities.amount(limits[name])
+            if part == "requests" and limits.get(name, value) != value:
+                amount, most = quantities.amount(value), quantities.amount(limits[name])
                 if amount is not None and most is not None and amount > most:
                     said = f"must be less than or equal to {name} limit of {limits[name]}"
                     yield words.invalid(f"{path}.requests", value, said)
@@ -328,6 +326,5 @@ def _container_warnings(one: Body, path: str) -> Iterator[str]:
         seen.add(entry.get("name", ""))
     for part in ("limits", "requests"):
         for name, value in ((one.get("resources") or {}).get(part) or {}).items():
-            amount = quantities.amount(value)
-            if name in ("memory", "ephemeral-storage") and amount is not None and amount.denominator != 1:
+            if name in ("memory", "ephemeral-storage") and value.endswith(FRACTIONS):
                 yield f'{path}.resources.{part}[{name}]: fractional byte value "{value}" is invalid, must be an integer'

@@ -92,7 +92,9 @@ def cron_job(old: Body | None, new: Body) -> Iterator[Cause]:
         yield words.required("spec.schedule")
     elif not _is_schedule(spec["schedule"]):
         parts = spec["schedule"].split()
-        said = "failed to parse" if len(parts) == 5 else f"expected exactly 5 fields, found {len(parts)}: [{' '.join(parts)}]"
+        said = (
+            "failed to parse" if len(parts) == 5 else f"expected exactly 5 fields, found {len(parts)}: [{' '.join(parts)}]"
+        )
         yield words.invalid("spec.schedule", spec["schedule"], said)
     if spec.get("concurrencyPolicy") not in ("Allow", "Forbid", "Replace"):
         yield words.unsupported("spec.concurrencyPolicy", spec.get("concurrencyPolicy"), ("Allow", "Forbid", "Replace"))
