@@ -63,6 +63,14 @@ def _opened(args: Namespace, mode: Literal["read", "write"]) -> local.Platform:
     platform = local.open_store(options(args), mode=mode)
     for line in platform.store.notices:
         printing.notice(line, args)
+    said: set[str] = set()
+
+    def once(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            printing.notice(text, args)
+
+    platform.notice = once
     return platform
 
 

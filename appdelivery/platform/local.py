@@ -44,6 +44,7 @@ class Platform:
     actor: Actor
     worker: str
     fleets: list[ClusterFleet] = field(default_factory=list)
+    notice: Callable[[str], None] = lambda _: None  # told what the user should know besides the answer
     requests: Callable[[Sent], None] | None = None  # told of every request to a cluster: --debug, benchmarks, tests
 
     async def in_thread(self, call: Callable[[], T]) -> T:

@@ -1,12 +1,13 @@
 """Which clusters a command works on, and the Fleet that speaks to them.
 
 A name is a registered cluster (credentials from the store) or a context of the user's kubeconfig; no name is the
-kubeconfig's current context.  A cluster keeps its row by its identity: a context that has come to point elsewhere is
+kubeconfig's current context.  Who has no kubeconfig uses the sandbox that runs on this computer, and is told so.  A cluster keeps its row by its identity: a context that has come to point elsewhere is
 refused, because the inventory describes the objects of the cluster it was.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from appdelivery import errors
@@ -35,10 +36,12 @@ def credentials(p: Platform, name: str) -> tuple[str, Credentials]:
         sealed = clusters.credentials(p.store, name)
         if sealed is not None:
             return name, forms.from_tree(sealed)
-    paths = [p.options.kubeconfig] if p.options.kubeconfig else []
+    paths = _paths(p)
     try:
         found = kubeconfig.read(context=name, paths=paths)
     except errors.NotFound as error:
+        if error.code == "kubeconfig.missing":
+            error.hint += "\nor use clusters on this computer: appctl sandbox start"
         if name:
             raise errors.NotFound(
                 f"find cluster '{name}': it is neither registered nor a context of your kubeconfig",
@@ -46,6 +49,22 @@ def credentials(p: Platform, name: str) -> tuple[str, Credentials]:
             ) from error
         raise
     return name or kubeconfig.current(paths) or IN_CLUSTER, found
+
+
+def _paths(p: Platform) -> list[str]:
+    """The kubeconfig that was asked for; [] = the user's own; where there is none, that of a running sandbox."""
+    if p.options.kubeconfig:
+        return [p.options.kubeconfig]
+    own = os.environ.get("KUBECONFIG") or os.environ.get("KUBERNETES_SERVICE_HOST")
+    if own or os.path.exists(os.path.expanduser("~/.kube/config")):
+        return []
+    from appdelivery.platform.sandbox_home import Home
+
+    home = Home()
+    if not home.running():
+        return []
+    p.notice(f"there is no kubeconfig: using the sandbox on this computer ({home.kubeconfig})")
+    return [home.kubeconfig]
 
 
 def known(p: Platform, name: str) -> bool:

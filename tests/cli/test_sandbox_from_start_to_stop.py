@@ -220,3 +220,33 @@ def test_without_a_sandbox_there_is_nothing_to_tell(home, words, code, said):
     done = sandbox(*words, home=home)
     assert done.code == code
     assert said in done.err
+
+
+APP = """\
+apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {name: web}
+spec:
+  components: [{name: web, type: webservice, properties: {image: "nginx:1.27"}}]
+"""
+
+
+def test_without_a_kubeconfig_appctl_uses_the_sandbox_and_says_so(home):
+    with open(f"{home}/app.yaml", "w") as file:
+        file.write(APP)
+    nothing = running.appctl("up", "app.yaml", home=home, cwd=home)
+    assert nothing.code == 2
+    assert "appctl sandbox start" in nothing.err
+
+    assert sandbox("start", "--clusters", "2", home=home).code == 0
+    done = running.appctl("up", "app.yaml", home=home, cwd=home)
+    assert done.code == 0, done.err
+    assert done.err.count("using the sandbox on this computer") == 1
+    assert ask(home, "/apis/apps/v1/namespaces/default/deployments/web")[0] == 200
+    other = running.appctl("plan", "app.yaml", "--cluster", "sandbox-2", "-q", home=home, cwd=home)
+    assert "using the sandbox" not in other.err
+
+    kubeconfig = f"{home}/other"
+    elsewhere = running.appctl("plan", "app.yaml", home=home, cwd=home, env={"KUBECONFIG": kubeconfig})
+    assert elsewhere.code == 2  # a kubeconfig that was asked for is not replaced by anything
+    assert "using the sandbox" not in elsewhere.err
