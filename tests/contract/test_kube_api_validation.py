@@ -1,0 +1,278 @@
+"""Dry runs, strict field checks, defaults, and what is invalid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from kube_api import Api, Reply
+
+WEB = "apps/v1/deployments"
+
+
+def _causes(reply: Reply) -> list[tuple[str, str]]:
+    return [(cause["reason"], cause["field"]) for cause in reply.body["details"]["causes"]]
+
+
+async def test_a_dry_create_is_answered_and_not_kept(api: Api) -> None:
+    reply = (await api.create(api.config(), dryRun="All")).ok(201)
+    assert reply.meta["uid"]
+    assert "resourceVersion" not in reply.meta
+    (await api.get(api.path("configmaps", "web"))).refused(404, "NotFound")
+
+
+async def test_a_dry_change_is_answered_and_not_kept(api: Api) -> None:
+    first = await api.create(api.config())
+    path = api.path("configmaps", "web")
+    replies = [
+        await api.merge(path, {"data": {"a": "2"}}, dryRun="All"),
+        await api.put(path, api.config(data={"a": "2"}), dryRun="All"),
+        await api.apply(api.config(data={"a": "2"}), force="true", dryRun="All"),
+    ]
+    assert [one.ok(200).body["data"]["a"] for one in replies] == ["2"] * 3
+    assert [one.version for one in replies] == [first.version] * 3
+    assert (await api.get(path)).body == first.body
+
+
+async def test_a_dry_delete_is_answered_and_not_done(api: Api) -> None:
+    await api.create(api.config())
+    (await api.delete(api.path("configmaps", "web"), dryRun="All")).ok(200)
+    (await api.get(api.path("configmaps", "web"))).ok(200)
+
+
+async def test_a_dry_run_meets_the_same_refusals(api: Api) -> None:
+    await api.apply(api.config(), "one")
+    (await api.apply(api.config(data={"a": "2"}), "two", dryRun="All")).refused(409, "Conflict")
+    (await api.create(api.config(), dryRun="All")).refused(409, "AlreadyExists")
+
+
+async def test_an_unknown_form_of_dry_run_is_refused(api: Api) -> None:
+    reply = await api.create(api.config(), dryRun="Some")
+    said = 'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["Some"]: supported values: "All"'
+    reply.refused(422, "Invalid", said, kind="CreateOptions")
+
+
+async def test_an_unknown_form_of_field_validation_is_refused(api: Api) -> None:
+    reply = await api.create(api.config(), fieldValidation="Some")
+    reply.refused(422, "Invalid", kind="CreateOptions")
+    assert _causes(reply) == [("FieldValueNotSupported", "fieldValidation")]
+
+
+async def test_a_manager_has_at_most_128_letters(api: Api) -> None:
+    reply = await api.create(api.config(), fieldManager="x" * 129)
+    reply.refused(422, "Invalid")
+    assert reply.body["details"]["causes"] == [
+        {"reason": "FieldValueTooLong", "message": "Too long: may not be more than 128 bytes", "field": "fieldManager"}
+    ]
+
+
+def _strange(api: Api) -> dict[str, Any]:
+    body = api.deployment(replicas=0)
+    body["spec"]["replicaz"] = 1
+    body["spec"]["template"]["spec"]["containers"][0]["imagee"] = "x"
+    return body
+
+
+async def test_strict_validation_refuses_unknown_fields_by_name(api: Api) -> None:
+    reply = await api.create(_strange(api), fieldValidation="Strict")
+    reply.refused(400, "BadRequest")
+    said = 'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: '
+    assert reply.body["message"].startswith(said)
+    assert sorted(reply.body["message"].removeprefix(said).split(", ")) == [
+        'unknown field "spec.replicaz"',
+        'unknown field "spec.template.spec.containers[0].imagee"',
+    ]
+
+
+async def test_lenient_validation_warns_of_unknown_fields(api: Api) -> None:
+    reply = (await api.create(_strange(api), fieldValidation="Warn")).ok(201)
+    assert r'299 - "unknown field \"spec.replicaz\""' in reply.headers["warning"]
+    assert "replicaz" not in reply.body["spec"]
+
+
+async def test_warning_is_the_default_and_ignoring_is_silent(api: Api) -> None:
+    assert "warning" in (await api.create(_strange(api))).ok(201).headers
+    await api.delete(api.path(WEB, "web"))
+    await api.gone(api.path(WEB, "web"))
+    assert "warning" not in (await api.create(_strange(api), fieldValidation="Ignore")).ok(201).headers
+
+
+async def test_duplicate_fields_are_told(api: Api) -> None:
+    text = b'{"metadata": {"name": "web"}, "data": {"a": "1", "a": "2"}}'
+    reply = await api.post(api.path("configmaps"), text, fieldValidation="Strict")
+    reply.refused(400, "BadRequest")
+    assert reply.body["message"].endswith('strict decoding error: duplicate field "data.a"')
+    reply = (await api.post(api.path("configmaps"), text)).ok(201)
+    assert reply.headers["warning"] == r'299 - "duplicate field \"data.a\""'
+    assert reply.body["data"] == {"a": "2"}
+
+
+async def test_a_patch_is_validated_too(api: Api) -> None:
+    await api.create(api.deployment(replicas=0))
+    reply = await api.merge(api.path(WEB, "web"), {"spec": {"replicaz": 1}}, fieldValidation="Strict")
+    reply.refused(422, "Invalid")
+    assert _causes(reply) == [("FieldValueInvalid", "patch")]
+    assert reply.body["message"].endswith('strict decoding error: unknown field "spec.replicaz"')
+
+
+async def test_an_apply_of_an_undeclared_field_fails_in_the_server(api: Api) -> None:
+    body = api.deployment(replicas=0)
+    body["spec"]["replicaz"] = 1
+    reply = await api.apply(body)
+    said = f"failed to create typed patch object ({api.namespace}/web; apps/v1, Kind=Deployment)"
+    reply.refused(500, "", f"{said}: .spec.replicaz: field not declared in schema")
+
+
+async def test_an_apply_of_a_value_of_another_type_fails_in_the_server(api: Api) -> None:
+    reply = await api.apply(api.config(data={"a": 1}))
+    said = ".data.a: expected string, got &value.valueUnstructured{Value:1}"
+    reply.refused(500, "", f"failed to create typed patch object ({api.namespace}/web; /v1, Kind=ConfigMap): {said}")
+
+
+async def test_a_value_of_another_type_is_refused(api: Api) -> None:
+    body = api.deployment()
+    body["spec"]["replicas"] = "many"
+    reply = await api.create(body)
+    said = "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32"
+    reply.refused(400, "BadRequest", f'Deployment in version "v1" cannot be handled as a Deployment: {said}')
+    reply = await api.post(api.path("configmaps"), {"metadata": {"name": "web"}, "data": {"a": 1}})
+    reply.refused(400, "BadRequest")
+    assert "cannot unmarshal number into Go struct field ConfigMap.data of type string" in reply.body["message"]
+
+
+async def test_what_is_required_is_told_field_by_field(api: Api) -> None:
+    reply = await api.create(api.object("apps/v1", "Deployment", "web", spec={"template": {}}))
+    reply.refused(422, "Invalid", name="web", group="apps", kind="Deployment")
+    assert _causes(reply) == [
+        ("FieldValueRequired", "spec.selector"),
+        ("FieldValueInvalid", "spec.template.metadata.labels"),
+        ("FieldValueRequired", "spec.template.spec.containers"),
+    ]
+
+
+async def test_a_selector_must_fit_its_template(api: Api) -> None:
+    body = api.deployment()
+    body["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
+    reply = await api.create(body)
+    reply.refused(
+        422,
+        "Invalid",
+        'Deployment.apps "web" is invalid: spec.template.metadata.labels: Invalid value: {"app":"other"}: '
+        "`selector` does not match template `labels`",
+    )
+
+
+async def test_a_deployments_selector_never_changes(api: Api) -> None:
+    await api.create(api.deployment(replicas=0))
+    body = api.deployment(replicas=0)
+    body["spec"]["selector"]["matchLabels"] = body["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
+    reply = await api.put(api.path(WEB, "web"), body)
+    reply.refused(422, "Invalid")
+    assert _causes(reply) == [("FieldValueInvalid", "spec.selector")]
+    assert reply.body["details"]["causes"][0]["message"].endswith("field is immutable")
+
+
+async def test_containers_need_a_name_and_an_image(api: Api) -> None:
+    reply = await api.create(api.deployment(containers=[{"name": "Bad_Name"}]))
+    reply.refused(422, "Invalid")
+    assert ("FieldValueInvalid", "spec.template.spec.containers[0].name") in _causes(reply)
+    assert ("FieldValueRequired", "spec.template.spec.containers[0].image") in _causes(reply)
+
+
+async def test_negative_replicas_are_invalid(api: Api) -> None:
+    reply = await api.create(api.deployment(replicas=-1))
+    reply.refused(422, "Invalid")
+    assert reply.body["details"]["causes"] == [
+        {
+            "reason": "FieldValueInvalid",
+            "message": "Invalid value: -1: must be greater than or equal to 0",
+            "field": "spec.replicas",
+        }
+    ]
+
+
+async def test_a_service_needs_ports_that_are_ports(api: Api) -> None:
+    reply = await api.create(api.object("v1", "Service", "web", spec={"ports": [{"port": 70000}]}))
+    reply.refused(422, "Invalid", kind="Service")
+    assert _causes(reply)[0] == ("FieldValueInvalid", "spec.ports[0].port")
+    reply = await api.create(api.object("v1", "Service", "web", spec={}))
+    assert ("FieldValueRequired", "spec.ports") in _causes(reply.refused(422, "Invalid"))
+
+
+async def test_a_quantity_must_be_one(api: Api) -> None:
+    limits = {"cpu": "lots"}
+    containers = [{"name": "app", "image": "x:1", "resources": {"limits": limits}}]
+    reply = await api.create(api.deployment(containers=containers))
+    reply.refused(400, "BadRequest")
+    assert "quantities must match the regular expression" in reply.body["message"]
+
+
+async def test_a_jobs_template_never_changes(api: Api) -> None:
+    await api.until(api.path("serviceaccounts", "default"), bool)
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "app", "image": "x:1"}]}}
+    await api.create(api.object("batch/v1", "Job", "web", spec={"template": template, "suspend": True}))
+    await api.until(api.path("batch/v1/jobs", "web"), lambda seen: seen.get("status", {}).get("conditions"))
+    change = {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 7}}}}
+    await api.merge(api.path("batch/v1/jobs", "web"), {"spec": {"suspend": False}})
+    await api.until(api.path("batch/v1/jobs", "web"), lambda seen: seen.get("status", {}).get("startTime"))
+    reply = await api.merge(api.path("batch/v1/jobs", "web"), change)
+    reply.refused(422, "Invalid")
+    assert _causes(reply) == [("FieldValueInvalid", "spec.template")]
+
+
+async def test_a_secrets_data_must_be_encoded(api: Api) -> None:
+    reply = await api.create(api.object("v1", "Secret", "web", data={"a": "not base64!"}))
+    reply.refused(400, "BadRequest")
+    assert "illegal base64 data at input byte" in reply.body["message"]
+
+
+@pytest.mark.parametrize("port", ["http", 80])
+async def test_a_number_or_a_name_may_stand_for_a_port(api: Api, port: Any) -> None:
+    ports = [{"port": 80, "targetPort": port}]
+    reply = (await api.create(api.object("v1", "Service", "web", spec={"ports": ports, "clusterIP": "None"}))).ok(201)
+    assert reply.body["spec"]["ports"][0]["targetPort"] == port
+
+
+async def test_a_deployment_is_filled_with_its_defaults(api: Api) -> None:
+    spec = (await api.create(api.deployment())).ok(201).body["spec"]
+    assert {key: value for key, value in spec.items() if key not in ("selector", "template")} == {
+        "replicas": 1,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}},
+        "revisionHistoryLimit": 10,
+        "progressDeadlineSeconds": 600,
+    }
+    pod = spec["template"]["spec"]
+    assert pod == {
+        "containers": [
+            {
+                "name": "app",
+                "image": "registry.example/app:1",
+                "resources": {},
+                "terminationMessagePath": "/dev/termination-log",
+                "terminationMessagePolicy": "File",
+                "imagePullPolicy": "IfNotPresent",
+            }
+        ],
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": 30,
+        "dnsPolicy": "ClusterFirst",
+        "securityContext": {},
+        "schedulerName": "default-scheduler",
+    }
+
+
+async def test_a_service_gets_an_address_and_its_defaults(api: Api) -> None:
+    ports = [{"port": 80}]
+    spec = (await api.create(api.object("v1", "Service", "web", spec={"ports": ports}))).ok(201).body["spec"]
+    assert spec["clusterIPs"] == [spec["clusterIP"]]
+    assert spec["clusterIP"].startswith("10.")
+    assert {key: value for key, value in spec.items() if not key.startswith("clusterIP")} == {
+        "ports": [{"protocol": "TCP", "port": 80, "targetPort": 80}],
+        "type": "ClusterIP",
+        "sessionAffinity": "None",
+        "ipFamilies": ["IPv4"],
+        "ipFamilyPolicy": "SingleStack",
+        "internalTrafficPolicy": "Cluster",
+    }
