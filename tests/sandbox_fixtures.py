@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import copy
 import functools
 import os
 import secrets
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import plane_fixtures
 import support
 import yaml
 
@@ -20,7 +23,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "con
 import kube_api
 
 from appdelivery.clusters import credentials, kubeconfig
-from appdelivery.sandbox import clock, cluster, controllers
+from appdelivery.sandbox import certs, clock, cluster, controllers, member, serve
+from appdelivery.sandbox.faults import rules
 from appdelivery.sandbox.http import access, app
 
 if TYPE_CHECKING:
@@ -87,6 +91,98 @@ async def in_process(**options: Any) -> AsyncIterator[Api]:
         for name in (api.namespace, "team"):
             await _namespace(api, name)
         yield api
+
+
+@dataclass
+class Served:
+    """Sandboxes behind TLS on loopback, in the loop of the test, and the kubeconfig that leads to them."""
+
+    planes: Planes
+    members: dict[str, member.Member]
+
+    @property
+    def kubeconfig(self) -> str:
+        return self.planes.kubeconfig
+
+    @property
+    def only(self) -> member.Member:
+        (one,) = self.members.values()
+        return one
+
+    def fault(self, cluster: str = "*", **rule: Any) -> None:
+        for one in self.members.values():
+            one.faults.add(rules.Rule(cluster=cluster, **rule))
+
+    def requests(self, cluster: str = "") -> list[tuple[str, str, int]]:
+        """(verb, plural, status) of what was asked about objects, in order."""
+        one = self.members[cluster] if cluster else self.only
+        return [(seen.verb, seen.place.plural, seen.status) for seen in one.log if seen.place.plural]
+
+
+@functools.cache
+def _certificates() -> certs.Pair:
+    return certs.make()
+
+
+@contextlib.asynccontextmanager
+async def served(folder: str, *names: str) -> AsyncIterator[Served]:
+    """Each with the real planes' nodes, identities and contexts (NAME, NAME-none, NAME-team, NAME-proxy)."""
+    pair = _certificates()
+    for name, text in (("cert.pem", pair.certificate), ("key.pem", pair.key)):
+        with open(f"{folder}/{name}", "wb", opener=_private) as file:  # noqa: ASYNC230 - before anything runs
+            file.write(text)
+    context = serve.context(f"{folder}/cert.pem", f"{folder}/key.pem")
+    members: dict[str, member.Member] = {}
+    async with contextlib.AsyncExitStack() as stack:
+        places = []
+        for name in names or ("sandbox",):
+            bound = serve.bind(0)
+            places.append((name, f"https://{serve.HOST}:{bound.getsockname()[1]}"))
+            members[name] = await stack.enter_async_context(_listening(name, bound, context, pair.authority.decode()))
+        path = f"{folder}/kubeconfig"
+        document = _kubeconfig(places, pair.authority)
+        with open(path, "w", opener=_private) as file:  # noqa: ASYNC230
+            yaml.safe_dump(document, file)
+        yield Served(plane_fixtures.Planes(path, tuple(members), True, document), members)
+
+
+@contextlib.asynccontextmanager
+async def _listening(name: str, bound: Any, context: Any, authority: str) -> AsyncIterator[member.Member]:
+    setup = member.Setup(name, nodes=copy.deepcopy(nodes()), certificate=authority)
+    listeners: list[serve.Listener] = []
+    made = member.Member(setup, speed=clock.FASTEST, on_partition=lambda: listeners[0].cut_soon())  # noqa: PLW0108 - made below
+    made.app.access = made.access = made.app._serving.access = identities()
+    listener = serve.Listener(made.app, before=lambda: None, now=lambda: made.cluster.clock.now().timestamp())
+    listeners.append(listener)
+    await listener.open(bound, context)
+    task = asyncio.create_task(made.run())
+    try:
+        yield made
+        assert not task.done(), f"it ended by itself: {task}"
+    finally:
+        task.cancel()
+        listener.close()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _kubeconfig(places: list[tuple[str, str]], authority: bytes) -> dict[str, Any]:
+    trusted = base64.b64encode(authority).decode()
+    people = {"": "token", "-token": "token", "-none": "none", "-team": "team", "-proxy": "proxy"}
+    pairs = [(name, f"{name}{suffix}", TOKENS[who]) for name, _ in places for suffix, who in people.items()]
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": places[0][0],
+        "clusters": [
+            {"name": name, "cluster": {"server": server, "certificate-authority-data": trusted}} for name, server in places
+        ],
+        "users": [{"name": user, "user": {"token": token}} for _, user, token in pairs],
+        "contexts": [{"name": user, "context": {"cluster": name, "user": user}} for name, user, _ in pairs],
+    }
 
 
 @contextlib.asynccontextmanager

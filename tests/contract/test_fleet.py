@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import fleet_lab
 import pytest
+import sandbox_fixtures
 from fleet_lab import CONFIG_MAP, DEPLOYMENT, INSTANCE, Lab
 
 from appdelivery import errors
@@ -18,16 +19,21 @@ from appdelivery.model.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 REAL = pytest.param("real", marks=[pytest.mark.cluster, pytest.mark.xdist_group("plane")])
 
 
-@pytest.fixture(params=["fake", REAL])
-async def lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
+@pytest.fixture(params=["fake", "sandbox", REAL])
+async def lab(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lab]:
     if request.param == "fake":
         from fakes.fleet import FakeFleet
 
         yield Lab(FakeFleet(("east",), instance=INSTANCE, namespaces=("default", "kube-system", "shop")), "east", "shop")
+    elif request.param == "sandbox":
+        async with sandbox_fixtures.served(str(tmp_path), "east") as made:
+            async with fleet_lab.on_cluster(made.kubeconfig, "east") as lab:
+                yield lab
     else:
         planes = request.getfixturevalue("real_plane")
         async with fleet_lab.on_cluster(planes.kubeconfig, planes.contexts[0]) as made:
