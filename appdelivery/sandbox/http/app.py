@@ -106,7 +106,7 @@ class App:
 
     def _document(self, request: Request) -> Answer:
         parts = routes.segments(request.path)
-        if request.method not in ("GET", "HEAD"):
+        if request.method != "GET" and not (request.method == "HEAD" and parts and parts[0] in health.PROBES):
             raise status.method_not_allowed()
         if health.serves(parts):
             return health.answer(self._serving, request, parts)

@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from appdelivery.sandbox import status
-from appdelivery.sandbox.http import protobuf
+from appdelivery.sandbox.http import gojson, protobuf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from appdelivery.sandbox.http.answers import Receive
     from appdelivery.sandbox.kinds import Kind
 
@@ -46,7 +44,6 @@ SCALARS = (
 )
 TYPE_META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
 MAP = "map[string]interface {}"
-KINDS_OF_GO = {dict: "object", list: "array", str: "string", int: "number", float: "number", bool: "bool"}
 
 
 async def receive_all(receive: Receive) -> bytes:
@@ -78,17 +75,7 @@ def form_of_patch(content_type: str) -> str:
     return form
 
 
-class Sent(NamedTuple):
-    """A body that could be read.  duplicates: paths that were there more than once; the last one counts."""
-
-    tree: Any
-    duplicates: tuple[str, ...] = ()
-
-    def warnings(self) -> list[str]:
-        return [f'duplicate field "{path}"' for path in self.duplicates]
-
-
-def read(kind: Kind, content_type: str, text: bytes, *, called: str = "") -> Sent:
+def read(kind: Kind, content_type: str, text: bytes, *, called: str = "") -> gojson.Sent:
     """An object that is to be created or to replace one.  called: the kind that is expected, when it is another."""
     expected, form = called or kind.kind, media(content_type)
     if form not in READABLE:
@@ -97,53 +84,55 @@ def read(kind: Kind, content_type: str, text: bytes, *, called: str = "") -> Sen
         tree = protobuf.read(text)
         if tree is None:
             raise _unsupported()
-        return Sent(tree)
+        return gojson.Sent(tree)
     try:
-        sent = Sent(_yaml(text)) if form == READABLE[1] else _strict(text)
-    except WrongText as wrong:
+        sent = gojson.Sent(_yaml(text)) if form == READABLE[1] else gojson.strict(text)
+    except gojson.WrongText as wrong:
         shown = _shown(text) if form == READABLE[0] else text.hex()
         prefix = "couldn't get version/kind; json parse error: " if form == READABLE[0] else ""
         raise status.bad_request(
             f"the object provided is unrecognized (must be of type {expected}): {prefix}{wrong} ({shown})"
         ) from None  # fmt: skip
     if sent.tree is None:
-        return Sent({})
+        return gojson.Sent({})
     if not isinstance(sent.tree, dict):
         raise status.bad_request(
             f"the object provided is unrecognized (must be of type {expected}): couldn't get version/kind; json parse error: "
-            f"json: cannot unmarshal {_in_go_kind(sent.tree)} into Go value of type {TYPE_META} ({text.hex()})"
+            f"json: cannot unmarshal {gojson.kind_of(sent.tree)} into Go value of type {TYPE_META} ({text.hex()})"
         )
     return sent
 
 
-def read_patch(form: str, text: bytes) -> Sent:
+def read_patch(form: str, text: bytes) -> gojson.Sent:
     """A list of steps for json, else a map."""
     if form == "apply":
         try:
             tree = _yaml(text)
-        except WrongText as wrong:
+        except gojson.WrongText as wrong:
             raise status.bad_request(f"error decoding YAML: error converting YAML to JSON: {wrong}") from None
         tree = {} if tree is None else tree
         if not isinstance(tree, dict):
-            why = f"json: cannot unmarshal {_in_go_kind(tree)} into Go value of type {MAP}"
+            why = f"json: cannot unmarshal {gojson.kind_of(tree)} into Go value of type {MAP}"
             raise status.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
-        return Sent(tree)
+        return gojson.Sent(tree)
     prefix = "" if form == "strategic" else "error decoding patch: "
     try:
-        sent = _strict(text)
-    except WrongText as wrong:
+        sent = gojson.strict(text)
+    except gojson.WrongText as wrong:
         raise status.bad_request(f"{prefix}{wrong}") from None
     if sent.tree is None:
         if form == "merge":
             raise status.bad_request("Invalid JSON Patch")
-        return Sent([] if form == "json" else {})
+        return gojson.Sent([] if form == "json" else {})
     wanted, called = (list, "[]handlers.jsonPatchOp") if form == "json" else (dict, MAP)
     if not isinstance(sent.tree, wanted):
-        raise status.bad_request(f"{prefix}json: cannot unmarshal {_in_go_kind(sent.tree)} into Go value of type {called}")
+        raise status.bad_request(
+            f"{prefix}json: cannot unmarshal {gojson.kind_of(sent.tree)} into Go value of type {called}"
+        )
     for step in sent.tree if form == "json" else ():
         if not isinstance(step, dict):
             raise status.bad_request(
-                f"{prefix}json: cannot unmarshal {_in_go_kind(step)} into Go value of type {called[2:]}"
+                f"{prefix}json: cannot unmarshal {gojson.kind_of(step)} into Go value of type {called[2:]}"
             )
     return sent
 
@@ -161,11 +150,11 @@ def read_options(content_type: str, text: bytes) -> dict[str, Any] | None:
             raise _unsupported()
         return options
     try:
-        tree = _yaml(text) if form == READABLE[1] else parse_json(text)
-    except WrongText as wrong:
+        tree = _yaml(text) if form == READABLE[1] else gojson.parse(text)
+    except gojson.WrongText as wrong:
         raise status.bad_request(f"couldn't get version/kind; json parse error: {wrong}") from None
     if tree is not None and not isinstance(tree, dict):
-        what = _in_go_kind(tree)
+        what = gojson.kind_of(tree)
         raise status.bad_request(
             f"couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type {TYPE_META}"
         )
@@ -180,7 +169,7 @@ def _checked(tree: dict[str, Any]) -> dict[str, Any]:
     for key, (type, said) in OPTIONS_TYPES.items():
         value = tree.get(key)
         if value is not None and (not isinstance(value, type) or (type is int and isinstance(value, bool))):
-            what = _in_go_kind(value)
+            what = gojson.kind_of(value)
             raise status.bad_request(f"json: cannot unmarshal {what} into Go struct field {OPTIONS}.{key} of type {said}")
     return tree
 
@@ -207,90 +196,6 @@ def _dumper() -> Any:
     return Dumper
 
 
-class WrongText(Exception):
-    """What a Go parser would say."""
-
-
-def _strict(text: bytes) -> Sent:
-    """JSON, with what was there twice."""
-    found: list[bool] = []
-
-    def whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        tree = dict(pairs)
-        if len(tree) != len(pairs):
-            found.append(True)
-        return tree
-
-    tree = parse_json(text, whole)
-    return Sent(tree, tuple(dict.fromkeys(_twice(text))) if found else ())
-
-
-def _twice(text: bytes) -> Iterator[str]:
-    """The paths of members that are there again."""
-
-    class Pairs(list[tuple[str, Any]]):
-        pass
-
-    def walk(tree: Any, path: str) -> Iterator[str]:
-        if isinstance(tree, Pairs):
-            seen = set()
-            for key, value in tree:
-                below = f"{path}.{key}" if path else key
-                if key in seen:
-                    yield below
-                seen.add(key)
-                yield from walk(value, below)
-        elif isinstance(tree, list):
-            for index, value in enumerate(tree):
-                yield from walk(value, f"{path}[{index}]")
-
-    yield from walk(parse_json(text, Pairs), "")
-
-
-def parse_json(text: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """The tree; WrongText when it is no JSON."""
-    try:
-        return json.loads(text.decode("utf-8", "replace"), object_pairs_hook=pairs)
-    except json.JSONDecodeError as error:
-        raise WrongText(_in_go(error)) from None
-    except RecursionError:
-        raise WrongText("exceeded max depth") from None
-
-
-def _in_go(error: json.JSONDecodeError) -> str:
-    """The message of encoding/json for the same fault."""
-    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
-        return "unexpected end of JSON input"
-    found = error.doc[error.pos]
-    if error.msg == "Extra data":
-        return f"invalid character '{found}' after top-level value"
-    if error.msg.startswith("Expecting property name"):
-        return f"invalid character '{found}' looking for beginning of object key string"
-    if error.msg.startswith("Expecting ':'"):
-        return f"invalid character '{found}' after object key"
-    if error.msg.startswith("Expecting ',' delimiter"):
-        before = "array element" if _in_array(error.doc[: error.pos]) else "object key:value pair"
-        return f"invalid character '{found}' after {before}"
-    if error.msg.startswith("Invalid control character"):
-        return f"invalid character '\\x{ord(found):02x}' in string literal"
-    if error.msg.startswith("Invalid \\escape"):
-        return f"invalid character '{error.doc[error.pos + 1]}' in string escape code"
-    return f"invalid character '{found}' looking for beginning of value"
-
-
-def _in_array(before: str) -> bool:
-    """Whether the innermost bracket that is open is square; strings are left out first."""
-    depth = 0
-    for sign in reversed(re.sub(r'"(?:[^"\\]|\\.)*"', "", before)):
-        if sign in "]}":
-            depth += 1
-        elif sign in "[{":
-            if depth == 0:
-                return sign == "["
-            depth -= 1
-    return False
-
-
 def _yaml(text: bytes) -> Any:
     if text.lstrip()[:1] in (b"{", b"["):  # most of apply is JSON, which parses much faster
         try:
@@ -302,9 +207,9 @@ def _yaml(text: bytes) -> Any:
     try:
         return _plain(yaml.load(text, Loader=_loader()))  # noqa: S506 - made from the safe one
     except yaml.MarkedYAMLError as error:
-        raise WrongText(f"yaml: {_where(error)}{error.problem}") from None
+        raise gojson.WrongText(f"yaml: {_where(error)}{error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise WrongText(f"yaml: {error}") from None
+        raise gojson.WrongText(f"yaml: {error}") from None
 
 
 def _where(error: Any) -> str:
@@ -334,10 +239,6 @@ def _plain(tree: Any) -> Any:
     if isinstance(tree, list):
         return [_plain(value) for value in tree]
     return tree.decode("utf-8", "replace") if isinstance(tree, bytes) else tree
-
-
-def _in_go_kind(tree: Any) -> str:
-    return KINDS_OF_GO.get(type(tree), "value")
 
 
 def _key(key: Any) -> str:

@@ -6,7 +6,7 @@ import base64
 import json
 
 from appdelivery.sandbox import status
-from appdelivery.sandbox.http import bodies, negotiate, parameters, selectors, snapshots, views
+from appdelivery.sandbox.http import gojson, negotiate, parameters, selectors, snapshots, views
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,13 +73,18 @@ def list(call: Call, kind: Kind) -> Answer:
     return views.many(cluster, kind, items, form, metadata=metadata, include=request.query.get("includeObject", ""))
 
 
-def chosen(call: Call, kind: Kind) -> Sequence[Item]:
-    """What a request for a whole collection names, as things stand."""
+def chosen(call: Call, kind: Kind) -> tuple[Sequence[Item], dict[str, str]]:
+    """What a request for a whole collection names, as things stand, up to its limit; and the token of the rest."""
     wanted = parameters.reading(call.request.query, watch=False)
     test = selectors.matcher(kind, wanted.labels, wanted.fields)
     namespace = call.request.namespace if kind.namespaced and call.request.namespace else None
     items = call.cluster.collection(kind).items(namespace)
-    return items if test is None else [item for item in items if test(item.body)]
+    if test is not None:
+        items = [item for item in items if test(item.body)]
+    if not wanted.limit or len(items) <= wanted.limit:
+        return items, {}
+    items = items[: wanted.limit]
+    return items, {"continue": token(call.cluster.storage.revision, items[-1].key, namespace)}
 
 
 def token(revision: int, last: Key, namespace: str | None) -> str:
@@ -97,9 +102,9 @@ def _position(wanted: Wanted, kept: Collection, namespace: str | None) -> tuple[
     """What a token says: the version of the list, and the last key that was given."""
     try:
         text = base64.urlsafe_b64decode(wanted.token + "=" * (-len(wanted.token) % 4))
-        found = bodies.parse_json(text)
+        found = gojson.parse(text)
         revision, start = int(found["rv"]), str(found["start"])
-    except bodies.WrongText as wrong:
+    except gojson.WrongText as wrong:
         raise status.bad_request(f"{INVALID}: {wrong}") from None
     except (ValueError, KeyError, TypeError):
         raise status.bad_request(INVALID) from None

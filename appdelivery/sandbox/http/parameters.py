@@ -89,6 +89,8 @@ def reading(query: Mapping[str, str], *, watch: bool) -> Wanted:
     """Of list, watch and deletecollection."""
     match, text = query.get("resourceVersionMatch", ""), query.get("resourceVersion", "")
     initial = query.get("sendInitialEvents")
+    if query.get("continue") and (match or watch):
+        raise _forbidden("resourceVersionMatch is forbidden when continue is provided")
     _check_versions(match, text, initial, watch=watch)
     version = _version(text, watch=watch) if text else None
     token = query.get("continue", "")

@@ -5,8 +5,9 @@ Fault rules look at requests, tests and `appctl sandbox status` at the log.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from appdelivery.sandbox.http import routes
@@ -45,7 +46,7 @@ class Request:
     identity: Identity | None = None
     received: int = 0
     status: int = 0
-    warnings: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
 
     @property
     def verb(self) -> str:
@@ -123,10 +124,10 @@ def read(scope: Mapping[str, Any], kinds: Kinds) -> Request:
         query=query,
         place=place,
         kind=kinds.at(place.group, place.version, place.plural) if place.plural else None,
-        token=token.strip() if scheme.lower() == "bearer" else "",
-        accept=given.get(b"accept", ""),
-        content_type=given.get(b"content-type", ""),
-        agent=given.get(b"user-agent", ""),
+        token=sys.intern(token.strip()) if scheme.lower() == "bearer" else "",
+        accept=sys.intern(given.get(b"accept", "")),
+        content_type=sys.intern(given.get(b"content-type", "")),
+        agent=sys.intern(given.get(b"user-agent", "")),
         condition=given.get(b"if-none-match", ""),
         host=given.get(b"host", ""),
         impersonated=tuple(impersonated),

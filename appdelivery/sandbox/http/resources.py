@@ -7,6 +7,7 @@ from appdelivery.sandbox.http import (
     answers,
     bindings,
     bodies,
+    gojson,
     lists,
     negotiate,
     parameters,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.kinds import Kind
     from appdelivery.sandbox.storage import Body
 
+DEPRECATED = {
+    ("v1", "componentstatuses"): ("v1 ComponentStatus is deprecated in v1.19+",),
+    ("v1", "endpoints"): ("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",),
+}
 NAMED = frozenset(["get", "update", "patch", "delete"])
 
 
@@ -34,6 +39,7 @@ def serve(call: Call, kind: Kind, watch: str | None = None) -> Answer:
     """watch: what a fault does to the stream."""
     request = call.request
     check(call, kind)
+    request.warnings = DEPRECATED.get((kind.api_version, kind.plural), ())
     if request.subresource:
         answer = subresources.own(call, kind)
         if answer is not None:
@@ -120,7 +126,7 @@ def patch(call: Call, kind: Kind) -> Answer:
     sent = bodies.read_patch(how, call.body)
     change = sent.tree
     if wanted.validation == options.WARN:
-        call.request.warnings.extend(sent.warnings())
+        call.request.warnings += sent.warnings()
     if how == "apply":
         _check_type(kind, change)
         written = writes.apply(call.cluster, kind, request.key, change, wanted)
@@ -129,7 +135,7 @@ def patch(call: Call, kind: Kind) -> Answer:
     return _written(call, kind, written, form)
 
 
-def _checked(call: Call, kind: Kind, sent: bodies.Sent, wanted: options.Options) -> Body:
+def _checked(call: Call, kind: Kind, sent: gojson.Sent, wanted: options.Options) -> Body:
     """Refuses or tells of fields that were sent twice."""
     if sent.duplicates and wanted.validation == options.STRICT:
         said = ", ".join(sent.warnings())
@@ -137,7 +143,7 @@ def _checked(call: Call, kind: Kind, sent: bodies.Sent, wanted: options.Options)
             f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: strict decoding error: {said}'
         )
     if wanted.validation == options.WARN:
-        call.request.warnings.extend(sent.warnings())
+        call.request.warnings += sent.warnings()
     body: Body = sent.tree
     return body
 
@@ -166,14 +172,14 @@ def delete(call: Call, kind: Kind) -> Answer:
 def delete_all(call: Call, kind: Kind) -> Answer:
     given = bodies.read_options(call.request.content_type, call.body)
     wanted = parameters.deletion(call.request.query, given)
-    keys = [item.key for item in lists.chosen(call, kind)]
-    deleted = writes.delete_all(call.cluster, kind, call.request.namespace, keys, wanted)
-    metadata = {"resourceVersion": str(call.cluster.storage.revision)}
+    items, more = lists.chosen(call, kind)
+    deleted = writes.delete_all(call.cluster, kind, call.request.namespace, [item.key for item in items], wanted)
+    metadata = {"resourceVersion": str(call.cluster.storage.revision), **more}
     return answers.of(views.listing(kind, deleted, metadata))
 
 
 def _written(call: Call, kind: Kind, written: options.Written, form: negotiate.Form, *, code: int = 200) -> Answer:
-    call.request.warnings.extend(written.warnings)
+    call.request.warnings = (*written.warnings, *call.request.warnings)
     include = call.request.query.get("includeObject", "")
     if written.created:
         code = 201

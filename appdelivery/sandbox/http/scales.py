@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appdelivery.sandbox import status, writes
-from appdelivery.sandbox.http import answers, bodies, negotiate, parameters
+from appdelivery.sandbox.http import answers, bodies, gojson, negotiate, parameters
 from appdelivery.sandbox.http.printers import words
 
 TYPE_CHECKING = False
@@ -106,7 +106,7 @@ def _change(kind: Kind, name: str, sent: Body) -> Body:
     if not isinstance(wanted, int):
         raise status.bad_request(
             'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal '
-            f"{bodies.KINDS_OF_GO.get(type(wanted), 'object')} into Go struct field ScaleSpec.spec.replicas of type int32"
+            f"{gojson.kind_of(wanted)} into Go struct field ScaleSpec.spec.replicas of type int32"
         )
     if wanted < 0:
         cause = status.Cause(

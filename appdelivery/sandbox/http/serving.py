@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from appdelivery.sandbox.cluster import Cluster
     from appdelivery.sandbox.http.access import Access
+    from appdelivery.sandbox.http.hubs import Hub
     from appdelivery.sandbox.http.requests import Request
-    from appdelivery.sandbox.http.watches import Hub
     from appdelivery.sandbox.kinds import Family
 
 

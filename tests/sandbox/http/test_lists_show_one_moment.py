@@ -136,6 +136,8 @@ async def test_versions_that_make_no_sense_are_refused_in_the_servers_words():
         'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
         "resourceVersion=1&resourceVersionMatch=Foo": 'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: '
         'Unsupported value: "Foo": supported values: "Exact", "NotOlderThan", ""',
+        "resourceVersion=1&resourceVersionMatch=Exact&continue=x": 'ListOptions.meta.k8s.io "" is invalid: '
+        "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided",
         "sendInitialEvents=true": 'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: '
         "sendInitialEvents is forbidden for list",
         "resourceVersion=5&continue=e30": "invalid continue token: continue key is not valid",
@@ -189,3 +191,6 @@ async def test_deleting_a_collection_takes_what_its_selectors_choose():
     reply = await client.ask("DELETE", f"{MAPS}?labelSelector=x=y")
     assert names(reply) == ["c"]
     assert names(await client.get(MAPS)) == ["a", "b"]
+    reply = await client.ask("DELETE", f"{MAPS}?limit=1")
+    assert (names(reply), "continue" in reply.json["metadata"]) == (["a"], True)
+    assert names(await client.get(MAPS)) == ["b"]

@@ -40,7 +40,7 @@ async def test_other_unknown_paths_get_plain_text(path):
     ("method", "path"),
     [("DELETE", "/api/v1/configmaps"), ("POST", A), ("PUT", MAPS), ("PATCH", MAPS), ("OPTIONS", MAPS), ("FOO", MAPS),
      ("HEAD", MAPS), ("POST", "/api/v1/configmaps"), ("DELETE", "/api/v1/namespaces"), ("DELETE", f"{A}x/status"),
-     ("PUT", "/api/v1/namespaces/team/pods/p/eviction"), ("GET", "/api/v1/namespaces/team/bindings"), ("POST", "/version")],
+     ("PUT", "/api/v1/namespaces/team/pods/p/eviction"), ("GET", "/api/v1/namespaces/team/bindings"), ("POST", "/version"), ("HEAD", "/version")],
 )  # fmt: skip
 async def test_a_method_that_a_path_does_not_take_gets_405(method, path):
     reply = await Client(cluster("a")).ask(method, path, {})
@@ -232,6 +232,13 @@ async def test_what_a_client_accepts_decides_what_it_gets():
 async def test_what_cannot_be_represented_gets_406(path, accept, said):
     reply = await Client(cluster("a")).get(path, accept=accept)
     assert (reply.status, reply.json["reason"], reply.message) == (406, "NotAcceptable", said)
+
+
+async def test_old_kinds_come_with_a_warning():
+    reply = await Client(cluster()).get("/api/v1/endpoints")
+    assert reply.headers["warning"] == (
+        '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"'
+    )
 
 
 async def test_warnings_come_as_headers():

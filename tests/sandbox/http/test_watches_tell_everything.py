@@ -12,7 +12,7 @@ from in_process import MAPS, PARTIAL, TABLE, Client, cluster, put
 
 from appdelivery.sandbox import status, storage
 from appdelivery.sandbox.faults import plan as plans
-from appdelivery.sandbox.http import watches
+from appdelivery.sandbox.http import hubs
 
 WATCH = f"{MAPS}?watch=1"
 
@@ -274,7 +274,7 @@ async def test_a_watcher_that_does_not_read_is_ended_and_holds_nobody_up():
     await asyncio.sleep(0)
     put(made, "first")
     await asyncio.wait_for(stuck.wait(), 5)
-    for _ in range(watches.MOST_WAITING + 1):
+    for _ in range(hubs.MOST_WAITING + 1):
         change(made, "busy")
     reading.set()
     await asyncio.wait_for(task, 5)

@@ -1,0 +1,111 @@
+"""JSON as the server's decoder reads it: what is there twice is told, and what is wrong is said in Go's words."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+KINDS_OF_GO = {dict: "object", list: "array", str: "string", int: "number", float: "number", bool: "bool"}
+
+
+class WrongText(Exception):
+    """What a Go parser would say."""
+
+
+class Sent(NamedTuple):
+    """A body that could be read.  duplicates: paths that were there more than once; the last one counts."""
+
+    tree: Any
+    duplicates: tuple[str, ...] = ()
+
+    def warnings(self) -> tuple[str, ...]:
+        return tuple([f'duplicate field "{path}"' for path in self.duplicates])
+
+
+def strict(text: bytes) -> Sent:
+    """JSON, with what was there twice."""
+    found: list[bool] = []
+
+    def whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        tree = dict(pairs)
+        if len(tree) != len(pairs):
+            found.append(True)
+        return tree
+
+    tree = parse(text, whole)
+    return Sent(tree, tuple(dict.fromkeys(_twice(text))) if found else ())
+
+
+def _twice(text: bytes) -> Iterator[str]:
+    """The paths of members that are there again."""
+
+    class Pairs(list[tuple[str, Any]]):
+        pass
+
+    def walk(tree: Any, path: str) -> Iterator[str]:
+        if isinstance(tree, Pairs):
+            seen = set()
+            for key, value in tree:
+                below = f"{path}.{key}" if path else key
+                if key in seen:
+                    yield below
+                seen.add(key)
+                yield from walk(value, below)
+        elif isinstance(tree, list):
+            for index, value in enumerate(tree):
+                yield from walk(value, f"{path}[{index}]")
+
+    yield from walk(parse(text, Pairs), "")
+
+
+def parse(text: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """The tree; WrongText when it is no JSON."""
+    try:
+        return json.loads(text.decode("utf-8", "replace"), object_pairs_hook=pairs)
+    except json.JSONDecodeError as error:
+        raise WrongText(_in_go(error)) from None
+    except RecursionError:
+        raise WrongText("exceeded max depth") from None
+
+
+def _in_go(error: json.JSONDecodeError) -> str:
+    """The message of encoding/json for the same fault."""
+    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
+        return "unexpected end of JSON input"
+    found = error.doc[error.pos]
+    if error.msg == "Extra data":
+        return f"invalid character '{found}' after top-level value"
+    if error.msg.startswith("Expecting property name"):
+        return f"invalid character '{found}' looking for beginning of object key string"
+    if error.msg.startswith("Expecting ':'"):
+        return f"invalid character '{found}' after object key"
+    if error.msg.startswith("Expecting ',' delimiter"):
+        before = "array element" if _in_array(error.doc[: error.pos]) else "object key:value pair"
+        return f"invalid character '{found}' after {before}"
+    if error.msg.startswith("Invalid control character"):
+        return f"invalid character '\\x{ord(found):02x}' in string literal"
+    if error.msg.startswith("Invalid \\escape"):
+        return f"invalid character '{error.doc[error.pos + 1]}' in string escape code"
+    return f"invalid character '{found}' looking for beginning of value"
+
+
+def _in_array(before: str) -> bool:
+    """Whether the innermost bracket that is open is square; strings are left out first."""
+    depth = 0
+    for sign in reversed(re.sub(r'"(?:[^"\\]|\\.)*"', "", before)):
+        if sign in "]}":
+            depth += 1
+        elif sign in "[{":
+            if depth == 0:
+                return sign == "["
+            depth -= 1
+    return False
+
+
+def kind_of(tree: Any) -> str:
+    return KINDS_OF_GO.get(type(tree), "value")
