@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.storage import Body, Key
 
 FAMILY = ("", "events")
-LIMIT = 5_000  # a real server forgets events after an hour
+LIMIT = 2_000  # a real server forgets events after an hour; as many as a watch has history
 LIFETIME = 3600.0  # controller seconds
 ALIKE = 10  # so many different messages of one reason before they are combined
 ALIKE_WITHIN = 600.0  # controller seconds

@@ -72,7 +72,8 @@ def _began(pod: Body, stamp: str, addresses: Status) -> Status:
 def _init(container: Status, stamp: str) -> Status:
     if container.get("restartPolicy") == "Always":
         return _container(container, {"running": {"startedAt": stamp}}, ready=True, started=True)
-    return _container(container, weather.terminated(stamp, 0, "Completed"), ready=True)
+    ended = _container(container, weather.terminated(stamp, 0, "Completed"), ready=True)
+    return {key: value for key, value in ended.items() if key != "started"}
 
 
 def _container(
