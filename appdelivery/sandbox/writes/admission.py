@@ -3,7 +3,9 @@ gain before they are first stored.  Nobody is recorded as the owner of these fie
 
 from __future__ import annotations
 
-from appdelivery.sandbox.writes import services
+import secrets
+
+from appdelivery.sandbox.writes import identity, services
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ PROTECTED = {
     ("", "persistentvolumeclaims"): "kubernetes.io/pvc-protection",
     ("", "persistentvolumes"): "kubernetes.io/pv-protection",
 }
+ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 PRIORITIES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
 
 
@@ -82,6 +85,37 @@ def _pod(cluster: Cluster, new: Body) -> None:
     spec["priority"], policy = _priority(cluster, spec, name)
     spec.setdefault("preemptionPolicy", policy)
     _tolerations(spec)
+    _account(new)
+
+
+def _account(new: Body) -> None:
+    """The pod's service account, and its token where every container finds it."""
+    spec = new["spec"]
+    name = spec.get("serviceAccountName") or "default"
+    spec["serviceAccountName"] = spec["serviceAccount"] = name
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    lacking = [
+        one for one in containers if all(mount.get("mountPath") != ACCOUNT_PATH for mount in one.get("volumeMounts") or ())
+    ]
+    if spec.get("automountServiceAccountToken") is False or not lacking:
+        return
+    volume = "kube-api-access-" + "".join(secrets.choice(identity.ALPHABET) for _ in range(5))
+    for one in lacking:
+        one["volumeMounts"] = [
+            *(one.get("volumeMounts") or ()),
+            {"name": volume, "readOnly": True, "mountPath": ACCOUNT_PATH},
+        ]
+    sources = [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {
+            "downwardAPI": {
+                "items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]
+            }
+        },
+    ]
+    projected = {"name": volume, "projected": {"sources": sources, "defaultMode": 420}}
+    spec["volumes"] = [*(spec.get("volumes") or ()), projected]
 
 
 def _tolerations(spec: Body) -> None:

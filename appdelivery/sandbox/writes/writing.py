@@ -15,6 +15,7 @@ from appdelivery.sandbox.writes import (
     customs,
     decoding,
     deleting,
+    fieldsets,
     fitting,
     identity,
     ownership,
@@ -249,11 +250,25 @@ def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) 
     live = _bare(old)
     allowed = _client_side(type, old) if options.manager == "kubectl" else frozenset()
     merged, entries = ownership.applied(write, live, sent, before, force=options.force, blank=blank, allowed=allowed)
+    if options.manager == "kubectl":
+        merged = _remembered(merged, body)
     if merged == live and _timeless(entries) == _timeless(before):
         return Written(old, warnings=rules.updated(cluster, kind, old, old, options.subresource))
     new, warnings = _merged(kind, type, merged)
     new["metadata"].pop("managedFields", None)
     return _changed(request, old, new, entries, warnings)
+
+
+def _remembered(merged: Body, body: Body) -> Body:
+    """kubectl keeps the annotation of its client-side apply in step."""
+    annotations = merged["metadata"].get("annotations") or {}
+    if patches.LAST_APPLIED not in annotations:
+        return merged
+    own = body.get("metadata") or {}
+    notes = {key: value for key, value in (own.get("annotations") or {}).items() if key != patches.LAST_APPLIED}
+    kept = {key: value for key, value in own.items() if key != "annotations"} | ({"annotations": notes} if notes else {})
+    text = fieldsets.encoded({**body, "metadata": kept}) + "\n"
+    return {**merged, "metadata": {**merged["metadata"], "annotations": {**annotations, patches.LAST_APPLIED: text}}}
 
 
 def _merged(kind: Kind, type: Type, merged: Body) -> tuple[Body, tuple[str, ...]]:

@@ -81,8 +81,10 @@ def _own(cluster: Cluster, kind: Kind, old: Body | None, new: Body) -> Iterator[
         yield from structural.problems(types.of(cluster.schemas, kind.schema), new)
     elif kind.family in CHECKS:
         yield from CHECKS[kind.family](old, new)
-    elif kind.family == ("", "pods") and old is None:
+    elif kind.family == ("", "pods"):
         yield from pods.spec(new["spec"], "spec")
+        if old is not None:
+            yield from pods.change(old["spec"], new["spec"])
 
 
 def remarks(kind: Kind, new: Body) -> tuple[str, ...]:

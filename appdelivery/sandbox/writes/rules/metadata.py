@@ -32,7 +32,9 @@ def created(kind: Kind, body: Body) -> Iterator[Cause]:
     check = NAMES.get(kind.family, names.subdomain)
     if not name:
         yield words.required("metadata.name", "name or generateName is required")
-    elif name not in metadata.get("generateName", "") or not metadata.get("generateName"):
+    else:
+        for said in check(f"{metadata['generateName'].rstrip('-')}") if metadata.get("generateName") else ():
+            yield words.invalid("metadata.generateName", metadata["generateName"], said)
         for said in check(name):
             yield words.invalid("metadata.name", name, said)
     yield from _always(metadata)

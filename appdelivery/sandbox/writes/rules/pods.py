@@ -19,6 +19,11 @@ RESTARTS = ("Always", "OnFailure", "Never")
 DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+UNCHANGEABLE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
 COUNTS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
 SOURCES = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
 OPERATORS = ("Exists", "Equal")
@@ -32,17 +37,16 @@ SOURCES_IN_ORDER = (  # as the server looks at them
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
-def template(body: Body, path: str, *, extra: Iterable[str] = ()) -> Iterator[Cause]:
-    """extra: volumes that the template gains, such as claims of a stateful set."""
+def template(body: Body, path: str) -> Iterator[Cause]:
     own = body.get("metadata") or {}
     yield from metadata.labels(own.get("labels"), f"{path}.labels")
     yield from metadata.notes(own.get("annotations"), f"{path}.annotations")
-    yield from spec(body.get("spec") or {}, f"{path}.spec", extra=extra)
+    yield from spec(body.get("spec") or {}, f"{path}.spec")
 
 
-def spec(body: Body, path: str, *, extra: Iterable[str] = ()) -> Iterator[Cause]:
+def spec(body: Body, path: str) -> Iterator[Cause]:
     yield from _volumes(body.get("volumes") or (), f"{path}.volumes")
-    volumes = sound_volumes(body) | set(extra)
+    volumes = _sound_volumes(body)
     used: set[str] = set()
     if not body.get("containers"):
         yield words.required(f"{path}.containers")
@@ -83,7 +87,7 @@ def _volumes(given: Iterable[Body], path: str) -> Iterator[Cause]:
         yield from found
 
 
-def sound_volumes(body: Body) -> set[str]:
+def _sound_volumes(body: Body) -> set[str]:
     """The volumes that mounts may name: those without a fault."""
     seen: set[str] = set()
     for one in body.get("volumes") or ():
@@ -271,6 +275,23 @@ def _tolerations(given: Iterable[Body], path: str) -> Iterator[Cause]:
             yield words.unsupported(f"{below}.operator", operator, ("Equal", "Exists"))
         if effect and effect not in EFFECTS:
             yield words.unsupported(f"{below}.effect", effect, EFFECTS)
+
+
+def change(old: Body, new: Body) -> Iterator[Cause]:
+    """What may change in the spec of a pod that exists."""
+    if _fixed(old, new) != _fixed(old, old):
+        yield words.forbidden("spec", UNCHANGEABLE)
+
+
+def _fixed(old: Body, new: Body) -> Body:
+    """The spec without what may change."""
+    found = {
+        key: value for key, value in new.items() if key not in ("activeDeadlineSeconds", "tolerations", "schedulingGates")
+    }
+    for key in ("containers", "initContainers"):
+        if len(old.get(key) or ()) == len(new.get(key) or ()):
+            found[key] = [{**one, "image": "", "imagePullPolicy": ""} for one in new.get(key) or ()]
+    return found
 
 
 # --- warnings ---

@@ -72,12 +72,22 @@ def stateful_set(old: Body | None, new: Body) -> Iterator[Cause]:
     if old is None and spec.get("serviceName"):
         for said in names.label(spec["serviceName"]):
             yield words.invalid("spec.serviceName", spec["serviceName"], said)
-    claims = [one.get("metadata", {}).get("name", "") for one in spec.get("volumeClaimTemplates") or ()]
-    yield from _selected(spec, "statefulset", extra=claims)
+    yield from _selected(_with_claims(spec), "statefulset")
     if old is not None and {k: v for k, v in old["spec"].items() if k not in CHANGEABLE} != {
         k: v for k, v in spec.items() if k not in CHANGEABLE
     }:
         yield words.forbidden("spec", STATEFUL)
+
+
+def _with_claims(spec: Body) -> Body:
+    """The spec whose template has its claims as volumes, as pods will have them."""
+    names_ = [one.get("metadata", {}).get("name", "") for one in spec.get("volumeClaimTemplates") or ()]
+    if not names_:
+        return spec
+    claims = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in names_]
+    inner = (spec.get("template") or {}).get("spec") or {}
+    rest = [one for one in inner.get("volumes") or () if one.get("name") not in names_]
+    return {**spec, "template": {**spec["template"], "spec": {**inner, "volumes": [*claims, *rest]}}}
 
 
 def job(old: Body | None, new: Body) -> Iterator[Cause]:
@@ -114,7 +124,7 @@ def _counts(spec: Body, *keys: str, path: str = "spec") -> Iterator[Cause]:
             yield words.invalid(f"{path}.{key}", value, words.NOT_NEGATIVE)
 
 
-def _selected(spec: Body, what: str, *, extra: list[str] | None = None) -> Iterator[Cause]:
+def _selected(spec: Body, what: str) -> Iterator[Cause]:
     """The selector, and the template that must match it."""
     given = spec.get("selector")
     if given is None:
@@ -130,7 +140,7 @@ def _selected(spec: Body, what: str, *, extra: list[str] | None = None) -> Itera
         return
     if given is None or not matches(given, labels or {}):
         yield words.invalid("spec.template.metadata.labels", labels, MISMATCH)
-    yield from pods.template(template, "spec.template", extra=extra or ())
+    yield from pods.template(template, "spec.template")
     inner = template.get("spec") or {}
     if inner.get("restartPolicy") != "Always":
         yield words.unsupported("spec.template.spec.restartPolicy", inner["restartPolicy"], ("Always",))
