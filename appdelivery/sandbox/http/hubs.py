@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.kinds import Kind
     from appdelivery.sandbox.storage import Collection, Event, Item
 
-PACE = 0.004  # seconds between two sends of a busy hub: events that come in between go together
+PACE, SLOWEST = 0.004, 0.05  # seconds between two sends of a busy hub: events that come in between go together
+CROWD = 10  # so many watchers more make it as much slower again: what they cost together stays the same
 MOST_WAITING = 10_000  # events that a watcher may be behind
 
 
@@ -159,7 +160,8 @@ class Hub:
 
     def _flush(self) -> None:
         self._flushing = False
-        self._rested = asyncio.get_running_loop().time() + PACE
+        pace = min(PACE * (1 + len(self._watchers) / CROWD), SLOWEST)
+        self._rested = asyncio.get_running_loop().time() + pace
         for watcher in self._watchers:
             if watcher.pending or watcher.over:
                 watcher.wake()

@@ -45,6 +45,7 @@ async def _run(call: Call, watcher: hubs.Watcher, wanted: Wanted, receive: Recei
     joined = hubs.of(call.serving, watcher.kind)
     gone = loop.create_task(_until_gone(watcher, receive))
     lasting = float(wanted.timeout or LONGEST)
+    forget = _end_with_its_kind(call, watcher)
     timers: list[asyncio.TimerHandle | _Repeating] = [loop.call_later(lasting, watcher.end)]
     try:
         if watcher.fault == "expired":
@@ -57,6 +58,7 @@ async def _run(call: Call, watcher: hubs.Watcher, wanted: Wanted, receive: Recei
                 timers.append(_release(watcher))
         await _send_all(watcher, send)
     finally:
+        forget()
         joined.leave(watcher)
         gone.cancel()
         for timer in timers:
@@ -79,6 +81,29 @@ async def _until_gone(watcher: hubs.Watcher, receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     watcher.leave()
+
+
+def _end_with_its_kind(call: Call, watcher: hubs.Watcher) -> Callable[[], None]:
+    """A custom kind that is no longer served ends its streams; gives the function that forgets about it."""
+    definition = watcher.kind.definition
+    if definition is None:
+        return lambda: None
+    cluster, kind = call.cluster, watcher.kind
+    definitions = cluster.collection(cluster.kind("apiextensions.k8s.io/v1", "CustomResourceDefinition"))
+
+    def check() -> None:
+        if cluster.kinds.at(kind.group, kind.version, kind.plural) is None:
+            watcher.end()
+
+    def hear(_event: Event) -> None:
+        asyncio.get_running_loop().call_soon(check)  # once the writer is done with it
+
+    definitions.listeners[hear] = None
+
+    def forget() -> None:
+        definitions.listeners.pop(hear, None)
+
+    return forget
 
 
 def _begin(call: Call, joined: hubs.Hub, watcher: hubs.Watcher, wanted: Wanted) -> None:

@@ -169,6 +169,29 @@ async def test_a_collection_that_nobody_watches_any_more_has_no_listeners():
     assert not kept.listeners
 
 
+async def test_the_streams_of_a_custom_kind_end_with_it():
+    made = cluster()
+    client = Client(made)
+    definition = in_process.create(
+        made, "apiextensions.k8s.io/v1", "CustomResourceDefinition",
+        {
+            "metadata": {"name": "widgets.example.org"},
+            "spec": {
+                "group": "example.org", "scope": "Namespaced", "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"},
+                "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}],
+            },
+        },
+    )  # fmt: skip
+    made.clock.advance(10)
+    async with client.open("/apis/example.org/v1/widgets?watch=1") as stream:
+        in_process.create(made, "example.org/v1", "Widget", {"metadata": {"name": "w"}})
+        assert await stream.names(1) == [("ADDED", "w")]
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}"
+        assert (await client.ask("DELETE", path)).status == 200
+        made.clock.advance(10)
+        await asyncio.wait_for(stream.ended.wait(), 5)
+
+
 STEP = st.tuples(st.sampled_from("abc"), st.sampled_from(["1", "2", "gone"]))
 
 
