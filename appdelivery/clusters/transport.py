@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import io
 import os
@@ -33,6 +34,7 @@ APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
+CUT = (errno.ECONNRESET, errno.EPIPE)
 LOOK = "check that the cluster runs and that the kubeconfig names its address"
 VERBS = {"GET": limiter.READ, "DELETE": limiter.DELETE}  # everything else writes
 FAR_S = 0.02  # a handshake that takes longer is worth starting before its request is there
@@ -230,6 +232,10 @@ class Transport:
                     return status, _decoded(raw), response.headers
             except (aiohttp.ServerDisconnectedError, ConnectionResetError, BrokenPipeError) as error:
                 raise _Reset from error
+            except aiohttp.ClientOSError as error:  # the library's wrapping of the same
+                if error.errno in CUT:
+                    raise _Reset from error
+                raise
             except TimeoutError:
                 slot.crowded = True
                 raise
