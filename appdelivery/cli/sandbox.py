@@ -114,7 +114,7 @@ def background(how: sandboxes.Start) -> dict[str, Any]:
     words += [f"--{name}={os.path.abspath(path)}" for name, path in (("nodes", how.nodes), ("state", how.state)) if path]
     if how.nodes:
         words.remove(f"--preset={how.preset}")
-    with open(os.open(home.log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as log:
+    with open(os.open(home.log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_APPEND, 0o600), "ab") as log:
         process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "appdelivery.cli", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd=home.folder, start_new_session=True,

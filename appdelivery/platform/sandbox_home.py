@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import secrets
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import IO
 
+LOOKS, MOMENT = 10, 0.02  # at a lock that somebody has, and seconds between them
 USERS = ("admin", "nobody")  # nobody has no rights: for 403
 
 
@@ -46,11 +48,16 @@ class Home:
 
     def hold(self) -> IO[bytes]:
         """The lock of the running sandbox, for as long as the file is open; the system gives it back whatever happens."""
-        made = open(f"{self.folder}/lock", "ab")  # noqa: SIM115 - held for the life of the process
-        if not _locked(made):
-            made.close()
-            raise self.runs_already()
-        return made
+        try:
+            made = open(f"{self.folder}/lock", "ab")  # noqa: SIM115 - held for the life of the process
+        except OSError as error:
+            raise errors.SourceError(f"open {self.folder}/lock: {error.strerror}") from error
+        for _ in range(LOOKS):
+            if _locked(made):
+                return made
+            time.sleep(MOMENT)  # whoever asks whether one runs has the lock for a moment
+        made.close()
+        raise self.runs_already()
 
     def running(self) -> dict[str, Any] | None:
         """What the running sandbox has told of itself; None when none runs."""
@@ -165,8 +172,10 @@ def _content(path: str) -> bytes:
 
 def _locked(file: IO[bytes]) -> bool:
     """Takes the lock, unless somebody has it."""
-    import fcntl
-
+    try:
+        import fcntl
+    except ImportError as error:
+        raise errors.UsageError("sandboxes need Linux or macOS: this system has no file locks as these have") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
