@@ -69,7 +69,7 @@ ALL = (Rule(), Rule(urls=EVERY))
 NOBODY = Identity(ANONYMOUS, ("system:unauthenticated",))
 OWN = (
     *[Rule(verbs=("create",), groups=(group,), kinds=kinds) for group, kinds in OF_ONESELF],
-    Rule(verbs=("get", "head"), urls=DISCOVERY),
+    Rule(verbs=("get",), urls=DISCOVERY),
 )
 
 

@@ -5,7 +5,8 @@ The only module of the sandbox that knows YAML.
 
 from __future__ import annotations
 
-import json
+import itertools
+import math
 import re
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -15,9 +16,12 @@ from appdelivery.sandbox.http import gojson, protobuf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from appdelivery.sandbox.http.answers import Receive
     from appdelivery.sandbox.kinds import Kind
 
+MOST_NODES = 1_000_000  # of a YAML document with its aliases spread out
 LARGEST = 3 * 1024 * 1024
 READABLE = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 PATCHES = {
@@ -199,13 +203,13 @@ def _dumper() -> Any:
 def _yaml(text: bytes) -> Any:
     if text.lstrip()[:1] in (b"{", b"["):  # most of apply is JSON, which parses much faster
         try:
-            return json.loads(text)
-        except ValueError:
+            return gojson.parse(text)
+        except gojson.WrongText:
             pass
     import yaml
 
     try:
-        return _plain(yaml.load(text, Loader=_loader()))  # noqa: S506 - made from the safe one
+        return _plain(yaml.load(text, Loader=_loader()), itertools.count())  # noqa: S506 - made from the safe one
     except yaml.MarkedYAMLError as error:
         raise gojson.WrongText(f"yaml: {_where(error)}{error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -232,13 +236,19 @@ def _loader() -> Any:
     return Loader
 
 
-def _plain(tree: Any) -> Any:
-    """What JSON cannot hold: keys become strings, bytes text."""
+def _plain(tree: Any, counter: Iterator[int]) -> Any:
+    """As JSON holds it, with every alias its own copy; counter: of the nodes."""
+    if next(counter) > MOST_NODES:
+        raise gojson.WrongText("yaml: document contains excessive aliasing")
     if isinstance(tree, dict):
-        return {key if isinstance(key, str) else _key(key): _plain(value) for key, value in tree.items()}
+        return {key if isinstance(key, str) else _key(key): _plain(value, counter) for key, value in tree.items()}
     if isinstance(tree, list):
-        return [_plain(value) for value in tree]
-    return tree.decode("utf-8", "replace") if isinstance(tree, bytes) else tree
+        return [_plain(value, counter) for value in tree]
+    if isinstance(tree, bytes):
+        return tree.decode("utf-8", "replace")
+    if isinstance(tree, float) and not math.isfinite(tree):
+        raise gojson.WrongText(f"json: unsupported value: {'NaN' if math.isnan(tree) else '+Inf' if tree > 0 else '-Inf'}")
+    return gojson.mended(tree) if isinstance(tree, str) else tree
 
 
 def _key(key: Any) -> str:

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 KINDS_OF_GO = {dict: "object", list: "array", str: "string", int: "number", float: "number", bool: "bool"}
 
 
@@ -38,6 +39,8 @@ def strict(text: bytes) -> Sent:
         return tree
 
     tree = parse(text, whole)
+    if SURROGATE.search(text):
+        tree = mended(tree)
     return Sent(tree, tuple(dict.fromkeys(_twice(text))) if found else ())
 
 
@@ -63,10 +66,27 @@ def _twice(text: bytes) -> Iterator[str]:
     yield from walk(parse(text, Pairs), "")
 
 
+def _refuse(constant: str) -> None:
+    """NaN and infinities, which Python would read."""
+    said = constant.lstrip("-")[0]
+    where = "in numeric literal" if constant.startswith("-") else "looking for beginning of value"
+    raise WrongText(f"invalid character '{said}' {where}")
+
+
+def mended(tree: Any) -> Any:
+    """With halves of surrogate pairs replaced: they cannot be written again."""
+    if isinstance(tree, str):
+        return tree if tree.isascii() else tree.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(tree, dict):
+        return {mended(key): mended(value) for key, value in tree.items()}
+    return [mended(value) for value in tree] if isinstance(tree, list) else tree
+
+
 def parse(text: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     """The tree; WrongText when it is no JSON."""
     try:
-        return json.loads(text.decode("utf-8", "replace"), object_pairs_hook=pairs)
+        tree = json.loads(text.decode("utf-8", "replace"), object_pairs_hook=pairs, parse_constant=_refuse)
+        return mended(tree) if pairs is None and SURROGATE.search(text) else tree
     except json.JSONDecodeError as error:
         raise WrongText(_in_go(error)) from None
     except RecursionError:

@@ -7,6 +7,7 @@ Writers never wait for watchers: one that does not read is ended.
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from appdelivery.sandbox import storage
 from appdelivery.sandbox.http import views
@@ -29,19 +30,8 @@ class Watcher:
     """One stream.  held: an event that a fault keeps back."""
 
     __slots__ = (
-        "_wake",
-        "closed",
-        "fault",
-        "form",
-        "held",
-        "include",
-        "kind",
-        "namespace",
-        "over",
-        "pending",
-        "started",
-        "test",
-    )
+        "_wake", "closed", "fault", "form", "held", "include", "kind", "limit", "namespace", "over", "pending", "started", "test",
+    )  # fmt: skip
 
     def __init__(
         self, kind: Kind, form: Form, *, namespace: str | None, test: Test | None, include: str, fault: str | None
@@ -54,6 +44,7 @@ class Watcher:
         self.fault = fault
         self.started = False  # something was sent: a Table has given its columns
         self.pending: list[bytes] = []
+        self.limit = sys.maxsize  # until it has begun: what is there already may be any number
         self.held: bytes | None = None
         self.closed = False  # the client is gone
         self.over = False  # we end it
@@ -75,7 +66,7 @@ class Watcher:
                 return
             text, self.held = text + self.held, None
         self.pending.append(text)
-        if len(self.pending) > MOST_WAITING:
+        if len(self.pending) > self.limit:
             self.over = True
 
     def release(self) -> None:
@@ -117,6 +108,7 @@ class Hub:
     def join(self, watcher: Watcher) -> None:
         if not self._watchers:
             self._kept.listeners[self.hear] = None
+        watcher.limit = len(watcher.pending) + MOST_WAITING
         self._watchers[watcher] = None
 
     def leave(self, watcher: Watcher) -> None:

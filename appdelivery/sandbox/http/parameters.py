@@ -113,10 +113,9 @@ def number(query: Mapping[str, str], name: str) -> int | None:
     text = query.get(name)
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    if not (text.isascii() and text.lstrip("+-").isdecimal() and len(text) - len(text.lstrip("+-")) <= 1):
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
 
 
 def _version(text: str, *, watch: bool) -> int:

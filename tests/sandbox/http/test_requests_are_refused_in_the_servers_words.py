@@ -59,6 +59,7 @@ async def test_a_method_that_a_path_does_not_take_gets_405(method, path):
         (b"[]", JSON_FAULT + f"json: cannot unmarshal array into Go value of type {GO_TYPE} (5b5d)"),
         (b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"x"}} x',
          JSON_FAULT + "invalid character 'x' after top-level value ({\"kind\":\"ConfigMap\",\"apiVersio ...)"),
+        (b'{"a":NaN}', JSON_FAULT + "invalid character 'N' looking for beginning of value ({\"a\":NaN})"),
         (b"{a}", JSON_FAULT + "invalid character 'a' looking for beginning of object key string ({a})"),
         (b'{"a":}', JSON_FAULT + "invalid character '}' looking for beginning of value ({\"a\":})"),
         (b'{"a" 1}', JSON_FAULT + "invalid character '1' after object key ({\"a\" 1})"),
@@ -79,6 +80,30 @@ async def test_malformed_yaml_is_refused():
     assert (
         reply.message == "error decoding YAML: error converting YAML to JSON: yaml: line 1: did not find expected ',' or ']'"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"a: .inf", "json: unsupported value: +Inf"),
+        (b"a: &a [x, x, x, x, x, x, x, x, x, x]\n" + b"\n".join(
+            [f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]".encode() for before, name in zip("abcdef", "bcdefg", strict=True)]
+        ), "yaml: document contains excessive aliasing"),
+        (b"a: &a [*a]", "yaml: maximum recursion depth exceeded"),
+    ],
+    ids=["infinity", "bomb", "circle"],
+)  # fmt: skip
+async def test_yaml_that_no_json_can_hold_is_refused(text, said):
+    reply = await Client(cluster()).ask("POST", MAPS, text, type="application/yaml")
+    assert reply.status == 400
+    assert reply.message.startswith(f"{UNRECOGNIZED}{said}")
+
+
+async def test_half_a_surrogate_pair_is_replaced_so_that_it_can_be_written_again():
+    client = Client(cluster())
+    body = rb'{"metadata": {"name": "half"}, "data": {"a": "x\ud800y", "b": "\ud83d\ude00"}}'
+    assert (await client.ask("POST", MAPS, body)).status == 201
+    assert (await client.get(f"{MAPS}/half")).json["data"] == {"a": "x\ufffdy", "b": "\U0001f600"}
 
 
 async def test_yaml_means_what_it_means_to_the_server():
