@@ -214,7 +214,7 @@ def _where(type: Type, value: Any, struct: str, path: str) -> str:
                 return said
     if isinstance(value, list) and type.form in (types.KEYED, types.SET, types.ATOMIC_LIST):
         for inner in value:
-            if said := _where(type.item, inner, struct, path):
+            if inner is not None and (said := _where(type.item, inner, struct, path)):
                 return said
     return _mismatch(type, value, struct, path)
 

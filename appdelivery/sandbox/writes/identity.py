@@ -42,8 +42,10 @@ def addressed(kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
         metadata.pop("namespace", None)
     if name is not None:
         if not metadata.get("name"):
-            metadata["name"] = name
-        elif metadata["name"] != name:
+            raise status.bad_request(
+                f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
+            )
+        if metadata["name"] != name:
             raise status.bad_request(
                 f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
             )

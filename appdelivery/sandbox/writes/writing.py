@@ -226,12 +226,12 @@ def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) 
     if (stated, named) != (kind.api_version, kind.kind):
         group, _, version = stated.rpartition("/")
         raise status.bad_request(f"invalid object type: {group}/{version}, Kind={named}")
-    sent = identity.addressed(kind, body, *key)
     request = _request(cluster, kind, options)
     type, write, blank = request.type, request.write(), request.blank()
+    fitting.check(kind, type, body)
     if "managedFields" in (body.get("metadata") or {}):
         raise status.bad_request("metadata.managedFields must be nil")
-    fitting.check(kind, type, body)
+    sent = identity.addressed(kind, body, *key)
     item = cluster.get(kind, *key)
     if item is None:
         if options.subresource and kind.family not in strategies.MADE_BY_PUT:

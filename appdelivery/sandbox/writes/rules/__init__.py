@@ -34,6 +34,8 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("batch", "jobs"): workloads.job,
     ("batch", "cronjobs"): workloads.cron_job,
     ("networking.k8s.io", "ingresses"): others.ingress,
+    ("networking.k8s.io", "ingressclasses"): others.ingress_class,
+    ("", "persistentvolumes"): others.volume,
     ("policy", "poddisruptionbudgets"): others.budget,
     ("autoscaling", "horizontalpodautoscalers"): others.autoscaler,
     ("apiextensions.k8s.io", "customresourcedefinitions"): others.definition,

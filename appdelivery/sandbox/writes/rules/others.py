@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.storage import Body
 
 SET = "field is immutable when `immutable` is set"
+MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 SCHEMA_TYPES = ("array", "boolean", "integer", "number", "object", "string")
 
@@ -50,6 +51,9 @@ def claim(old: Body | None, new: Body) -> Iterator[Cause]:
     spec = new["spec"]
     if not spec.get("accessModes"):
         yield words.required("spec.accessModes", "at least 1 access mode is required")
+    for mode in spec.get("accessModes") or ():
+        if mode not in MODES:
+            yield words.unsupported("spec.accessModes", mode, MODES)
     if "storage" not in ((spec.get("resources") or {}).get("requests") or {}):
         yield words.required("spec.resources[storage]")
     if old is not None:
@@ -103,6 +107,8 @@ def budget(old: Body | None, new: Body) -> Iterator[Cause]:
             "UnhealthyPodEvictionPolicy": spec.get("unhealthyPodEvictionPolicy"),
         }  # fmt: skip
         yield words.invalid("spec", value, "minAvailable and maxUnavailable cannot be both set")
+    for key in ("minAvailable", "maxUnavailable"):
+        yield from workloads.share(spec.get(key), f"spec.{key}")
     if spec.get("selector"):
         yield from workloads.selector(spec["selector"], "spec.selector")
 
@@ -142,6 +148,42 @@ def binding(old: Body | None, new: Body) -> Iterator[Cause]:
         yield words.unsupported("roleRef.kind", reference.get("kind", ""), ("Role", "ClusterRole"))
     if not reference.get("name"):
         yield words.required("roleRef.name")
+    for at, one in enumerate(new.get("subjects") or ()):
+        yield from _subject(one, f"subjects[{at}]", is_namespaced="namespace" in new["metadata"])
+
+
+def _subject(one: Body, path: str, *, is_namespaced: bool) -> Iterator[Cause]:
+    name, kind = one.get("name", ""), one.get("kind", "")
+    if not name:
+        yield words.required(f"{path}.name")
+    if kind == "ServiceAccount":
+        for said in names.subdomain(name) if name else ():
+            yield words.invalid(f"{path}.name", name, said)
+        if not is_namespaced and not one.get("namespace"):
+            yield words.required(f"{path}.namespace")
+    elif kind not in ("User", "Group"):
+        yield words.unsupported(f"{path}.kind", kind, ("ServiceAccount", "User", "Group"))
+
+
+def ingress_class(old: Body | None, new: Body) -> Iterator[Cause]:
+    spec = new.get("spec") or {}
+    if not spec.get("controller"):
+        yield words.required("spec.controller")
+    if old is not None and (old.get("spec") or {}).get("controller") != spec.get("controller"):
+        yield words.invalid("spec.controller", spec.get("controller", ""), words.IMMUTABLE)
+
+
+def volume(old: Body | None, new: Body) -> Iterator[Cause]:
+    del old
+    spec = new["spec"]
+    modes = spec.get("accessModes") or []
+    if not modes:
+        yield words.required("spec.accessModes")
+    for mode in modes:
+        if mode not in MODES:
+            yield words.unsupported("spec.accessModes", mode, MODES)
+    if not spec.get("capacity"):
+        yield words.required("spec.capacity")
 
 
 def role(old: Body | None, new: Body) -> Iterator[Cause]:

@@ -17,7 +17,7 @@ PROTOCOLS = ("SCTP", "TCP", "UDP")
 PULLS = ("Always", "IfNotPresent", "Never")
 RESTARTS = ("Always", "OnFailure", "Never")
 DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
-HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 UNCHANGEABLE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -132,6 +132,9 @@ def _container(one: Body, path: str, volumes: set[str], *, is_init: bool) -> Ite
     yield from _mounts(one.get("volumeMounts") or (), f"{path}.volumeMounts", volumes)
     yield from _one_of(one.get("imagePullPolicy", ""), f"{path}.imagePullPolicy", PULLS)
     yield from _resources(one.get("resources") or {}, f"{path}.resources")
+    for key, handler in (one.get("lifecycle") or {}).items():
+        if isinstance(handler, dict):
+            yield from _handler(handler, f"{path}.lifecycle.{key}")
     for key in PROBES:
         if key in one:
             if is_init and one.get("restartPolicy") != "Always":
@@ -220,20 +223,24 @@ def _standard(name: str) -> bool:
 
 
 def _probe(one: Body, path: str, *, single: bool) -> Iterator[Cause]:
-    handlers = [key for key in HANDLERS if key in one]
-    if not handlers:
-        yield words.required(path, "must specify a handler type")
-    elif handlers[0] != "exec":
-        yield from port_or_name(one[handlers[0]].get("port", 0), f"{path}.{handlers[0]}.port")
-    elif not one["exec"].get("command"):
-        yield words.required(f"{path}.exec.command")
-    for extra in handlers[1:]:
-        yield words.forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
+    yield from _handler(one, path)
     for key in COUNTS:
         if one.get(key, 0) < 0:
             yield words.invalid(f"{path}.{key}", one[key], words.NOT_NEGATIVE)
     if single and one.get("successThreshold", 1) != 1:
         yield words.invalid(f"{path}.successThreshold", one["successThreshold"], "must be 1")
+
+
+def _handler(one: Body, path: str) -> Iterator[Cause]:
+    handlers = [key for key in HANDLERS if key in one]
+    if not handlers:
+        yield words.required(path, "must specify a handler type")
+    elif handlers[0] in ("httpGet", "tcpSocket", "grpc"):
+        yield from port_or_name(one[handlers[0]].get("port", 0), f"{path}.{handlers[0]}.port")
+    elif handlers[0] == "exec" and not one["exec"].get("command"):
+        yield words.required(f"{path}.exec.command")
+    for extra in handlers[1:]:
+        yield words.forbidden(f"{path}.{extra}", "may not specify more than 1 handler type")
 
 
 def port_or_name(value: Any, path: str) -> Iterator[Cause]:

@@ -200,7 +200,7 @@ def _deployment_strategy(given: Body) -> Iterator[Cause]:
             yield words.required(f"{path}.rollingUpdate", "this should be defaulted and never be nil")
             return
         for key in ("maxUnavailable", "maxSurge"):
-            yield from _share(rolling.get(key), f"{path}.rollingUpdate.{key}")
+            yield from share(rolling.get(key), f"{path}.rollingUpdate.{key}")
         if _is_zero(rolling.get("maxUnavailable")) and _is_zero(rolling.get("maxSurge")):
             said = "may not be 0 when `maxSurge` is 0"
             yield words.invalid(f"{path}.rollingUpdate.maxUnavailable", rolling.get("maxUnavailable"), said)
@@ -208,7 +208,7 @@ def _deployment_strategy(given: Body) -> Iterator[Cause]:
         yield words.unsupported(path, {"Type": type, "RollingUpdate": rolling}, ("Recreate", "RollingUpdate"))
 
 
-def _share(value: Any, path: str) -> Iterator[Cause]:
+def share(value: Any, path: str) -> Iterator[Cause]:
     if isinstance(value, str):
         if not re.fullmatch(r"[0-9]+%", value):
             said = (
