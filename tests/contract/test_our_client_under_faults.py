@@ -62,7 +62,7 @@ class Place:
 
     async def until_asked(self, verb: str, plural: str, cluster: str = "east") -> None:
         async with asyncio.timeout(5 * support.SCALE):
-            while not self.asked(cluster)[verb, plural]:
+            while not self.asked(cluster)[verb, plural]:  # noqa: ASYNC110 - the server has no event for it
                 await asyncio.sleep(0.005)
 
     def forget(self) -> None:
