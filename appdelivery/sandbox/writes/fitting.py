@@ -7,11 +7,14 @@ from appdelivery.sandbox.writes import fieldsets, merging, types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from appdelivery.sandbox.kinds import Kind
     from appdelivery.sandbox.storage import Body
     from appdelivery.sandbox.writes.types import Type
+
+    Misfit = tuple[str, str]  # path, what is wrong there
 
 NAMES = {
     bool: "bool",
@@ -25,8 +28,7 @@ NAMES = {
 
 def check(kind: Kind, type: Type, body: Body) -> None:
     """Raises the server's words about what does not fit."""
-    found: list[str] = []
-    _check(type, body, "", found)
+    found = [f"{path}: {why}" for path, why in _check(type, body)]
     if found:
         said = found[0] if len(found) == 1 else "errors:\n" + "\n".join(f"  {one}" for one in found)
         raise status.Refusal(500, "", f"failed to create typed patch object ({named(kind, body)}): {said}")
@@ -40,50 +42,44 @@ def named(kind: Kind, body: Body) -> str:
     return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind.group}/{kind.version}, Kind={kind.kind}"
 
 
-def _check(type: Type, value: Any, path: str, found: list[str]) -> None:
+def _check(type: Type, value: Any) -> Iterable[Misfit]:
+    """What does not fit, by path below the value: paths cost nothing where all is well."""
     form = type.form
     if value is None or form == types.ANY:
-        return
+        return ()
     if form == types.SCALAR:
-        if not _scalar(type, value):
-            found.append(f"{path}: {_wanted(type, value)}")
-    elif form in (types.MAP, types.ATOMIC_MAP):
-        if value.__class__ is dict:
-            _entries(type, value, path, found)
-        else:
-            found.append(f"{path}: expected map, got &{{{shown(value)}}}")
-    elif value.__class__ is list:
-        _items(type, value, path, found)
-    else:
-        found.append(f"{path}: expected list, got &{{{shown(value)}}}")
+        return () if _scalar(type, value) else [("", _wanted(type, value))]
+    if form in (types.MAP, types.ATOMIC_MAP):
+        return _entries(type, value) if value.__class__ is dict else [("", f"expected map, got &{{{shown(value)}}}")]
+    return _items(type, value) if value.__class__ is list else [("", f"expected list, got &{{{shown(value)}}}")]
 
 
-def _entries(type: Type, value: dict[str, Any], path: str, found: list[str]) -> None:
+def _entries(type: Type, value: dict[str, Any]) -> list[Misfit]:
+    found: list[Misfit] = []
     for key, inner in value.items():
         member = type.member(key)
         if member is None:
-            found.append(f"{path}.{key}: field not declared in schema")
-            return
-        _check(member, inner, f"{path}.{key}", found)
+            return [*found, (f".{key}", "field not declared in schema")]
+        for path, why in _check(member, inner):
+            found.append((f".{key}{path}", why))
+    return found
 
 
-def _items(type: Type, value: list[Any], path: str, found: list[str]) -> None:
+def _items(type: Type, value: list[Any]) -> list[Misfit]:
     if type.form == types.ATOMIC_LIST:
-        for at, item in enumerate(value):
-            _check(type.item, item, f"{path}[{at}]", found)
-        return
+        return [(f"[{at}]{path}", why) for at, item in enumerate(value) for path, why in _check(type.item, item)]
+    found: list[Misfit] = []
     seen = set()
     for at, item in enumerate(value):
         why = _misfit(type, item)
         if why:
-            found.append(f"{path}: element {at}: {why}")
-            return
+            return [*found, ("", f"element {at}: {why}")]
         key = merging.key_of(type, item)
-        shown = fieldsets.worded((key,))
         if key in seen:
-            found.append(f"{path}: duplicate entries for key {shown}")
+            found.append(("", f"duplicate entries for key {fieldsets.worded((key,))}"))
         seen.add(key)
-        _check(type.item, item, path + shown, found)
+        found += [(f"{fieldsets.worded((key,))}{path}", why) for path, why in _check(type.item, item)]
+    return found
 
 
 def _misfit(type: Type, item: Any) -> str:

@@ -293,7 +293,8 @@ def _apply(write: Write, live: Body, config: Body, managed: Managed, *, force: b
     after[entry.owner] = entry
     if before is not None and before.paths:
         merged = _prune(write, merged, before, after)
-    _change(write, live, merged, after, entry.owner, force=force)
+    if len(after) > 1:
+        _change(write, live, merged, after, entry.owner, force=force)
     entry.take(entry.paths - STRIPPED)
     if before is not None and entry.paths == before.paths:
         entry.tree = before.tree
