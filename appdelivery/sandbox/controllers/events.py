@@ -132,6 +132,9 @@ class Recorder:
         return self._last
 
     def _add(self, body: Body, known: tuple[str, ...]) -> None:
+        home = self._cluster.storage.family(objects.NAMESPACES).get(("", body["metadata"]["namespace"]))
+        if home is None or objects.deleting(home.body):
+            return  # nothing new is made in a namespace that ends
         body["metadata"]["managedFields"] = [_owner(body, self._cluster.clock.stamp())]
         self._commit(body, storage.ADDED)
         key = objects.key(body)

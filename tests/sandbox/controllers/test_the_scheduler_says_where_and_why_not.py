@@ -256,3 +256,56 @@ def test_equal_clusters_give_equal_choices():
         return [(one["metadata"]["name"], one["spec"]["nodeName"], one["status"]["podIP"]) for one in world.pods()]
 
     assert run() == run()
+
+
+# --- preemption ---
+
+
+def important(world):
+    for name, value in (("low", 1), ("middle", 10), ("high", 1000)):
+        world.make({"kind": "PriorityClass", "metadata": {"name": name}, "value": value})
+    return world
+
+
+def test_a_more_important_pod_takes_the_place_of_the_least_important():
+    world = important(World([node("a", cpu="2"), node("b", cpu="2")]))
+    world.make(pod("one", requests={"cpu": "2"}, priorityClassName="middle"))
+    world.make(pod("two", requests={"cpu": "1"}, priorityClassName="low"))
+    world.make(pod("three", requests={"cpu": "1"}, priorityClassName="low"))
+    world.make(pod("boss", requests={"cpu": "1"}, priorityClassName="high"))
+    assert where(world, "boss") == "b"
+    assert len(world.pods()) == 3
+    assert world.get("Pod", "one") is not None
+    told = [one for one in world.said("Pod") if one[1] in {"Preempted", "FailedScheduling"}]
+    uid = world.get("Pod", "boss")["metadata"]["uid"]
+    assert told == [
+        ("Warning", "FailedScheduling", "0/2 nodes are available: 2 Insufficient cpu."),
+        ("Normal", "Preempted", f"Preempted by pod {uid} on node b"),
+    ]
+    assert "nominatedNodeName" not in world.get("Pod", "boss")["status"]
+
+
+def test_it_waits_for_a_slow_victim_and_takes_no_other():
+    world = important(World([node("a", cpu="2")]))
+    for name in ("one", "two"):
+        world.make(pod(name, requests={"cpu": "1"}, priorityClassName="low", notes={"terminates-after": "10s"}))
+    world.make(pod("boss", requests={"cpu": "1"}, priorityClassName="high"))
+    assert world.get("Pod", "boss")["status"]["nominatedNodeName"] == "a"
+    world.make(node("b", cpu="500m"))
+    assert sum("deletionTimestamp" in one["metadata"] for one in world.pods()) == 1
+    assert "preemption: not eligible due to a terminating pod on the nominated node." in why(world, "boss")
+    world.after(11)
+    assert where(world, "boss") == "a"
+    assert len(world.pods()) == 2
+
+
+def test_nobody_is_sent_away_in_vain():
+    world = important(World([node("a", cpu="2")]))
+    world.make(pod("one", requests={"cpu": "2"}, priorityClassName="low"))
+    world.make(pod("equal", requests={"cpu": "2"}, priorityClassName="low"))
+    world.make(pod("huge", requests={"cpu": "3"}, priorityClassName="high"))
+    world.make(pod("polite", requests={"cpu": "2"}, preemptionPolicy="Never", priorityClassName="high"))
+    assert where(world, "one") == "a"
+    assert "No preemption victims found for incoming pod" in why(world, "equal")
+    assert "Preemption is not helpful for scheduling" in why(world, "huge")
+    assert "not eligible due to preemptionPolicy=Never." in why(world, "polite")

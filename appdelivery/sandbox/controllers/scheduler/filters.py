@@ -79,10 +79,15 @@ class Filter:
         return None
 
 
-def sentence(refusals: list[Refused]) -> str:
-    """0/4 nodes are available: 2 Insufficient nvidia.com/gpu, ... with what preemption could do."""
+def sentence(refusals: list[Refused], preemption: str | None = None) -> str:
+    """0/4 nodes are available: 2 Insufficient nvidia.com/gpu, ... with what preemption could do.
+
+    preemption: '' when it found somebody, else why it was not tried; None = it found nobody.
+    """
     total = len(refusals)
     first = _counted(total, [reason for one in refusals for reason in one.reasons])
+    if preemption is not None:
+        return f"{first} no new claims to deallocate, preemption: {preemption}" if preemption else first
     helpless = "Preemption is not helpful for scheduling"
     second = _counted(total, [helpless if one.final else "No preemption victims found for incoming pod" for one in refusals])
     return f"{first} no new claims to deallocate, preemption: {second}"

@@ -8,6 +8,8 @@ from appdelivery.sandbox.controllers.scheduler import amounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from appdelivery.sandbox.controllers.scheduler.amounts import Amounts
     from appdelivery.sandbox.storage import Body, Event, Key
 
@@ -19,7 +21,7 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 - what a pod writes who binds its port on eve
 class Room:
     """One node.  body: None while only pods that name it are known."""
 
-    __slots__ = ("_taken", "body", "compared", "has", "name", "pods", "ports", "used")
+    __slots__ = ("_levels", "_taken", "body", "compared", "has", "name", "pods", "ports", "used")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,6 +31,7 @@ class Room:
         self.compared: Amounts = {}
         self.pods: dict[Key, Body] = {}
         self.ports: dict[Port, int] = {}
+        self._levels: dict[int, int] = {}  # how many pods of each priority
         self._taken: dict[Key, tuple[Amounts, Amounts, list[Port]]] = {}
 
     @property
@@ -42,13 +45,26 @@ class Room:
         entry = amounts.requested(pod), amounts.compared(pod), ports(pod)
         self._taken[key] = entry
         self.pods[key] = pod
+        self._levels[priority(pod)] = self._levels.get(priority(pod), 0) + 1
         self._count(entry, 1)
 
     def give(self, key: Key) -> None:
         entry = self._taken.pop(key, None)
         if entry is not None:
-            del self.pods[key]
+            self._levels[priority(self.pods.pop(key))] -= 1
             self._count(entry, -1)
+
+    def holds_below(self, level: int) -> bool:
+        return any(count and one < level for one, count in self._levels.items())
+
+    def without(self, keys: Collection[Key]) -> Room:
+        """The same node as it would be; the pods that stay are the same."""
+        room = Room(self.name)
+        room.body, room.has = self.body, self.has
+        for key, pod in self.pods.items():
+            if key not in keys:
+                room.take(key, pod)
+        return room
 
     def _count(self, entry: tuple[Amounts, Amounts, list[Port]], sign: int) -> None:
         amounts.add(self.used, entry[0], sign)
@@ -99,6 +115,10 @@ class Rooms:
             "requiredDuringSchedulingIgnoredDuringExecution"
         ):
             self.averse[key] = body
+
+
+def priority(pod: Body) -> int:
+    return pod["spec"].get("priority", 0)  # type: ignore[no-any-return]
 
 
 def ports(pod: Body) -> list[Port]:

@@ -6,9 +6,9 @@ help: a node, a pod that went, a claim that was bound.  Each try in vain makes t
 
 from __future__ import annotations
 
-from appdelivery.sandbox import storage, writes
-from appdelivery.sandbox.controllers import claims, objects, queue
-from appdelivery.sandbox.controllers.scheduler import filters, scoring
+from appdelivery.sandbox import storage
+from appdelivery.sandbox.controllers import claims, objects, queue, writing
+from appdelivery.sandbox.controllers.scheduler import filters, preemption, scoring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ CYCLE: Key = ("", "")  # the one key of this controller: take the next pod
 LONGEST = 10.0  # seconds between two tries
 TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
 NO_NODES = "no nodes available to schedule pods"
-_STATUS = writes.Options(manager="kube-scheduler", subresource="status")
 
 
 def reconcile(context: Context, key: Key) -> None:
@@ -56,7 +55,7 @@ def _schedule(context: Context, pod: Body) -> None:
     refusals = [(room, judged.refuse(room)) for room in everywhere]
     fitting = [room for room, refused in refusals if refused is None]
     if not fitting:
-        _park(context, pod, filters.sentence([refused for _, refused in refusals if refused is not None]))
+        _make_room(context, pod, judged, [(room, refused) for room, refused in refusals if refused is not None])
         return
     room = scoring.best(context, pod, fitting)
     claims.consume(context, pod, room.name)
@@ -65,6 +64,23 @@ def _schedule(context: Context, pod: Body) -> None:
     metadata = bound["metadata"]
     message = f"Successfully assigned {metadata['namespace']}/{metadata['name']} to {room.name}"
     context.events.scheduler(bound, "Normal", "Scheduled", message, action="Binding")
+
+
+def _make_room(context: Context, pod: Body, judged: filters.Filter, refusals: list[tuple[Room, filters.Refused]]) -> None:
+    """Waits, and sends less important pods away where that helps."""
+    reasons = [refused for _, refused in refusals]
+    barred = preemption.barred(context, pod)
+    if barred:
+        _park(context, pod, filters.sentence(reasons, barred))
+        return
+    chosen = preemption.choose(pod, judged, refusals)
+    if chosen is None:
+        _park(context, pod, filters.sentence(reasons))
+        return
+    room, victims = chosen
+    _park(context, pod, filters.sentence(reasons, ""), nominated=room.name)
+    for victim in victims:
+        preemption.evict(context, pod, victim, room.name)
 
 
 def bind(context: Context, pod: Body, room: Room) -> Body:
@@ -77,40 +93,39 @@ def bind(context: Context, pod: Body, room: Room) -> Body:
     places = {key: room.labels[key] for key in TOPOLOGY if key in room.labels}
     if places:
         metadata["labels"] = {**objects.labels(pod), **places}
+    placed = {key: value for key, value in status.items() if key != "nominatedNodeName"}
     body = {
         **pod,
         "metadata": metadata,
         "spec": {**pod["spec"], "nodeName": room.name},
-        "status": {**status, "conditions": [scheduled, *rest]},
+        "status": {**placed, "conditions": [scheduled, *rest]},
     }
     return context.cluster.storage.commit(storage.MODIFIED, objects.PODS, body).body
 
 
-def _park(context: Context, pod: Body, message: str) -> None:
+def _park(context: Context, pod: Body, message: str, *, nominated: str = "") -> None:
     line, key = context.line, objects.key(pod)
     line.parked[key] = line.parked.get(key, 0) + 1
     context.touch(pod["metadata"]["uid"], "attempt")
-    _condition(context, pod, "Unschedulable", message)
+    _condition(context, pod, message, nominated)
     context.events.scheduler(pod, "Warning", "FailedScheduling", message, action="Scheduling")
 
 
-def _condition(context: Context, pod: Body, reason: str, message: str) -> None:
-    """The scheduler owns this one condition of the status."""
+def _condition(context: Context, pod: Body, message: str, nominated: str) -> None:
+    """The scheduler owns this one condition of the status, and the node it hopes for."""
     status = pod.get("status") or {}
     old = objects.condition(pod, "PodScheduled")
-    new: dict[str, Any] = {"type": "PodScheduled"}
-    if reason == "Unschedulable":
-        new["observedGeneration"] = pod["metadata"].get("generation", 1)
-    new |= {"status": "False", "lastProbeTime": None, "lastTransitionTime": context.stamp()}
-    new |= {"reason": reason, "message": message}
+    new: dict[str, Any] = {
+        "type": "PodScheduled", "observedGeneration": pod["metadata"].get("generation", 1), "status": "False",
+        "lastProbeTime": None, "lastTransitionTime": context.stamp(), "reason": "Unschedulable", "message": message,
+    }  # fmt: skip
     if old is not None and old["status"] == "False":
         new["lastTransitionTime"] = old["lastTransitionTime"]
-    if new == old:
+    if new == old and not nominated:
         return
     rest = [one for one in status.get("conditions") or () if one["type"] != "PodScheduled"]
-    body = {**pod, "status": {**status, "conditions": [*rest, new]}}
-    kind = context.cluster.kind("v1", "Pod")
-    writes.replace(context.cluster, kind, objects.key(pod), body, _STATUS)
+    changed = {**status, "conditions": [*rest, new], **({"nominatedNodeName": nominated} if nominated else {})}
+    writing.status(context, pod, changed, manager="kube-scheduler")
 
 
 def _waits(pod: Body) -> bool:
