@@ -25,7 +25,9 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("verb", choices=VERBS, help="what to do")
     parser.add_argument("rest", nargs="*", metavar="ARG", help="speed: 0 to 100; fault: add KIND[=VALUE], list, clear [ID]")
     start = parser.add_argument_group("start")
-    start.add_argument("--clusters", type=int, default=0, metavar="N", help="how many (default: 1, or those of the state)")
+    start.add_argument(
+        "--clusters", type=int, default=0, metavar="N", help="how many (default: 1; multi-region 3; or those of the state)"
+    )
     start.add_argument("--preset", metavar="NAME", help="nodes: small, gpu or multi-region (default: small)")
     start.add_argument("--nodes", metavar="FILE", help="nodes: manifests of your own, for every cluster")
     start.add_argument("--state", metavar="FILE", help="keep everything in this file (default: in memory)")

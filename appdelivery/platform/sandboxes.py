@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.state import State
 
 MOST = 50  # clusters in one process
+REGIONS = 3  # clusters of the preset multi-region, unless a number is given
 LARGEST = 16 << 20  # bytes of a file of nodes
 PATIENCE = 10.0  # seconds for an answer of the control route, and for an end
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """clusters: 0 = what the state file holds, else 1.  nodes: a file; preset: where there is none.  port: of the first
+    """clusters: 0 = what the state file holds, else what the preset is for.  nodes: a file; preset: where there is none.  port: of the first
     cluster, the others follow; 0 = that of the last run, else any."""
 
     clusters: int = 0
@@ -100,7 +101,7 @@ def _check(how: Start) -> None:
 
 def _names(how: Start, state: State | None) -> list[str]:
     known = state.names() if state is not None else []
-    count = how.clusters or len(known) or 1
+    count = how.clusters or len(known) or (REGIONS if how.preset == "multi-region" else 1)
     names = ["sandbox"] if count == 1 else [f"sandbox-{number + 1}" for number in range(count)]
     if known and names != known:
         raise errors.Conflict(

@@ -51,7 +51,7 @@ class Plan:
 
 
 class Sandbox:
-    """Satisfies `control.Controlled`."""
+    """Satisfies `orders.Controlled`."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan

@@ -69,7 +69,7 @@ CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 
 
 def test_three_clusters_start_are_found_and_end(home):
-    started = sandbox("start", "--clusters", "3", "--preset", "multi-region", home=home)
+    started = sandbox("start", "--preset", "multi-region", home=home)
     assert started.code == 0, started.err
     assert [line.split()[0] for line in started.out.splitlines()[1:]] == ["sandbox-1", "sandbox-2", "sandbox-3"]
     path = place(home, "kubeconfig")

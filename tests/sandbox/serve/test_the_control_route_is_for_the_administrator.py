@@ -94,6 +94,15 @@ async def test_traffic_is_scripted_and_shown(w):
     assert (await w.get("/api/v1/query?query=up&time=6"))[1]["data"]["result"] == []
 
 
+async def test_figures_for_autoscalers_are_set_and_dropped(w):
+    figure = {"namespace": "shop", "subject": "Deployment/web", "metric": "cpu", "value": "250m"}
+    assert (await w.control("POST", "figures?cluster=sandbox-1", figure))[0] == 200
+    _, told = await w.control("GET", "figures")
+    assert told["items"] == [figure | {"cluster": "sandbox-1", "value": 0.25, "shared": False}]
+    await w.control("DELETE", "figures")
+    assert (await w.control("GET", "figures"))[1] == {"items": []}
+
+
 @pytest.mark.parametrize(
     ("method", "resource", "body", "code", "said"),
     [
@@ -107,6 +116,8 @@ async def test_traffic_is_scripted_and_shown(w):
         ("GET", "faults?cluster=us", None, 404, "there is no cluster 'us'; there are sandbox-1, sandbox-2"),
         ("POST", "traffic/loads", {}, 400, "a load needs requests"),
         ("POST", "traffic/lodes", {}, 400, "traffic has no lodes"),
+        ("POST", "figures", {"namespace": "a", "subject": "web", "metric": "cpu", "value": "1"}, 400, "not a subject"),
+        ("POST", "figures", {"namespace": "a", "subject": "Pod/a", "metric": "cpu", "value": "lots"}, 400, "lots"),
         ("POST", "access", {"token": "t"}, 400, "the body has no user"),
         ("POST", "access", {"token": "t", "user": "u", "allow": [{"verb": ["get"]}]}, 400, "is no rule of"),
     ],
