@@ -59,7 +59,8 @@ class App:
                 await other(scope, receive, send)
                 return
         request = requests.read(scope, self.cluster.kinds)
-        self.log.add(request)
+        if request.path[1:] not in health.PROBES:
+            self.log.add(request)
         plan = (self.faults.plan(request) if self.faults else None) or NOTHING
         if plan.delay:
             await asyncio.sleep(plan.delay)

@@ -285,6 +285,7 @@ async def test_the_log_remembers_requests_in_order():
     client = Client(cluster("a"))
     await client.get(A, user_agent="kubectl/v1.37 (linux)")
     await client.ask("PATCH", f"{A}?fieldManager=me&dryRun=All", {"data": {"x": "y"}}, type=MERGE)
+    await client.get("/readyz")
     said = [request.summary() for request in client.app.log]
     assert [(one["verb"], one["manager"], one["dryRun"], one["status"]) for one in said] == [
         ("get", "kubectl", False, 200),
