@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.http.access import Identity
     from appdelivery.sandbox.kinds import Kind, Kinds
 
-KEPT = 10_000
+KEPT = 5_000
 LONGEST_MANAGER = 128
 
 
