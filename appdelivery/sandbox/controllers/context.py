@@ -44,6 +44,7 @@ class Context:
         self.histories: dict[str, History] = {}  # of autoscalers, by uid
         self._marks: dict[tuple[str, str], tuple[Any, float]] = {}
         self._balancers = 0
+        self._stamped = 0, ""
         self._began = cluster.clock.now() - timedelta(seconds=cluster.clock.elapsed())
 
     def suffix(self, length: int = 5) -> str:
@@ -59,7 +60,11 @@ class Context:
         return ENTRY
 
     def stamp(self) -> str:
-        return self.clock.stamp()
+        """Of conditions; made once a second, since most of them are thrown away again."""
+        now = int(self.clock.now().timestamp())
+        if now != self._stamped[0]:
+            self._stamped = now, self.clock.stamp()
+        return self._stamped[1]
 
     def time(self) -> datetime:
         """The wall as controllers feel it: it passes with `speed`."""

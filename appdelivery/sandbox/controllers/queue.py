@@ -70,8 +70,16 @@ class Controllers:
     def hear(self, event: Event) -> None:
         self.context.index.hear(event)
         for controller, hear in self._hears.get(event.family, ()):
-            for key in hear(self.context, event):
-                self._add((controller, key))
+            try:
+                for key in hear(self.context, event):
+                    self._add((controller, key))
+            except Exception:
+                # The write that is heard of took effect: whoever sent it must not be told otherwise by a fault of ours.
+                if not self._serving:
+                    raise
+                log.exception(
+                    "controller %s of cluster %s could not hear of %s", controller.name, self.cluster.name, event.item.key
+                )
         if event.type == storage.DELETED:
             self.context.forget(event.item.uid)
 

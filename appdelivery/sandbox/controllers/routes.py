@@ -46,7 +46,7 @@ def _gateway(context: Context, key: Key) -> None:
     for type, reason in (("Accepted", "Accepted"), ("Programmed", "Programmed")):
         listed = conditions.kept(listed, _condition(context, gateway, type, "True", reason, ""))
     before = {one["name"]: one for one in status.get("listeners") or ()}
-    listeners = [_listener(context, gateway, one, before.get(one["name"], {})) for one in gateway["spec"]["listeners"]]
+    listeners = [_listener(context, gateway, one, before.get(one["name"], {})) for one in _listeners(gateway)]
     address = status.get("addresses") or [{"type": "IPAddress", "value": context.entry()}]
     _write(context, gateway, {"addresses": address, "conditions": listed, "listeners": listeners})
 
@@ -68,7 +68,7 @@ def _attached(context: Context, gateway: Body, listener: str) -> int:
     found = 0
     for family in ROUTES:
         for item in context.cluster.storage.family(family).items():
-            for parent in item.body["spec"].get("parentRefs") or ():
+            for parent in _spec(item.body).get("parentRefs") or ():
                 same = _parent_key(item.body, parent) == objects.key(gateway)
                 found += same and parent.get("sectionName", listener) == listener
     return found
@@ -82,7 +82,7 @@ def _route_of(family: Family) -> Callable[[Context, Key], None]:
         known = (route.get("status") or {}).get("parents") or []
         others = [one for one in known if one.get("controllerName") != CONTROLLER_NAME]
         own = [one for one in known if one.get("controllerName") == CONTROLLER_NAME]
-        parents = [_parent(context, route, parent, own) for parent in route["spec"].get("parentRefs") or ()]
+        parents = [_parent(context, route, parent, own) for parent in _spec(route).get("parentRefs") or ()]
         _write(context, route, {"parents": [*others, *parents]})
 
     return reconcile
@@ -104,14 +104,14 @@ def _judged_parent(context: Context, route: Body, parent: dict[str, Any]) -> tup
     gateway = context.item(GATEWAYS, _parent_key(route, parent))
     if gateway is None:
         return "False", "NoMatchingParent", f"there is no Gateway {parent['name']}"
-    names = [one["name"] for one in gateway["spec"]["listeners"]]
-    if parent.get("sectionName", names[0]) not in names:
-        return "False", "NoMatchingParent", f"Gateway {parent['name']} has no listener {parent['sectionName']}"
+    section = parent.get("sectionName")
+    if section is not None and section not in [one["name"] for one in _listeners(gateway)]:
+        return "False", "NoMatchingParent", f"Gateway {parent['name']} has no listener {section}"
     return "True", "Accepted", "Route is accepted"
 
 
 def _judged_backends(context: Context, route: Body) -> tuple[str, str, str]:
-    for rule in route["spec"].get("rules") or ():
+    for rule in _spec(route).get("rules") or ():
         for backend in rule.get("backendRefs") or ():
             if backend.get("kind", "Service") != "Service" or backend.get("group"):
                 return "False", "InvalidKind", f"backends of kind {backend.get('kind')} are not supported"
@@ -138,6 +138,16 @@ def _is_time(context: Context, body: Body, name: str, key: Key) -> bool:
     return True
 
 
+def _spec(body: Body) -> dict[str, Any]:
+    """A custom kind has what its definition asks for, which may be nothing."""
+    found = body.get("spec")
+    return found if isinstance(found, dict) else {}
+
+
+def _listeners(gateway: Body) -> list[dict[str, Any]]:
+    return [one for one in _spec(gateway).get("listeners") or () if "name" in one and "protocol" in one]
+
+
 def _condition(context: Context, body: Body, type: str, *said: str) -> dict[str, Any]:
     """said: status, reason and message."""
     value, reason, message = said
@@ -162,17 +172,17 @@ def _write(context: Context, body: Body, status: dict[str, Any]) -> None:
 
 def _gateways_of(_: Context, event: Event) -> Iterable[Key]:
     bodies = [event.item.body] if event.old is None else [event.item.body, event.old.body]
-    if event.type == "MODIFIED" and bodies[0]["spec"] == bodies[1]["spec"]:
+    if event.type == "MODIFIED" and _spec(bodies[0]) == _spec(bodies[1]):
         return ()
-    return dict.fromkeys(_parent_key(body, parent) for body in bodies for parent in body["spec"].get("parentRefs") or ())
+    return dict.fromkeys(_parent_key(body, parent) for body in bodies for parent in _spec(body).get("parentRefs") or ())
 
 
 def _routes_of_gateway(family: Family) -> queue.Hear:
     def hear(context: Context, event: Event) -> Iterable[Key]:
-        if event.type == "MODIFIED" and event.old is not None and event.old.body["spec"] == event.item.body["spec"]:
+        if event.type == "MODIFIED" and event.old is not None and _spec(event.old.body) == _spec(event.item.body):
             return
         for item in context.cluster.storage.family(family).items():
-            if event.item.key in [_parent_key(item.body, parent) for parent in item.body["spec"].get("parentRefs") or ()]:
+            if event.item.key in [_parent_key(item.body, parent) for parent in _spec(item.body).get("parentRefs") or ()]:
                 yield item.key
 
     return hear
@@ -183,7 +193,7 @@ def _routes_of_service(family: Family) -> queue.Hear:
         if event.type == "MODIFIED":
             return
         for item in context.cluster.storage.family(family).items():
-            rules = item.body["spec"].get("rules") or ()
+            rules = _spec(item.body).get("rules") or ()
             if any(one.get("name") == event.item.key[1] for rule in rules for one in rule.get("backendRefs") or ()):
                 yield item.key
 

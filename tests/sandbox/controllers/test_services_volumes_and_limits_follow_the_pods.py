@@ -305,6 +305,14 @@ def test_a_lagging_controller_shows_the_old_generation_until_then(gateways):
     assert seen["status"]["parents"][0]["conditions"][0]["observedGeneration"] == seen["metadata"]["generation"]
 
 
+def test_routes_without_anything_in_them_do_no_harm(gateways):
+    world = gateways
+    world.make({"kind": "HTTPRoute", "metadata": {"name": "empty"}})
+    world.make({"kind": "Gateway", "metadata": {"name": "empty"}})
+    world.make(route())
+    assert world.get("HTTPRoute", "empty")["status"] == {"parents": []}
+
+
 # --- the beginning ---
 
 
