@@ -8,7 +8,7 @@ PYTHON ?= $(or $(lastword $(sort $(wildcard /usr/bin/python3.1[1-9]))),>=3.11)
 N ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system check fix demo test quick unit cluster control-plane planes planes-stop chaos bench bench-gates lock audit changelog ci clean
+.PHONY: help setup system check fix demo test quick unit cluster control-plane planes planes-stop chaos bench bench-gates lock audit changelog ci clean record contract-diff
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,12 @@ planes: setup control-plane ## start a control plane for work by hand and print 
 
 planes-stop: setup ## stop it
 	@$(PY) tests/planes.py down
+
+record: setup control-plane ## record schemas and answers of a real API server, for the sandbox and its tests
+	$(PY) tests/tools/record.py east
+
+contract-diff: setup control-plane ## the same random writes to a real server and to the sandbox (SECONDS=n SEED=n)
+	$(PY) tests/contract/differential.py --seconds $(or $(SECONDS),120) $(if $(SEED),--seed $(SEED))
 
 chaos: setup ## kill -9 at random points on the real plane (KILLS=n)
 	APPCTL_TEST_KILLS=$(or $(KILLS),30) $(PY) -m pytest -q -m chaos

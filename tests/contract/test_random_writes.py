@@ -1,0 +1,26 @@
+"""The differential fuzzer as a test: for two minutes (APPCTL_TEST_FUZZ_SECONDS), a real server and the sandbox answer alike."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+import differential
+import pytest
+
+if TYPE_CHECKING:
+    from plane_fixtures import Planes
+
+SECONDS = float(os.environ.get("APPCTL_TEST_FUZZ_SECONDS", "120"))
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("fuzzer"), pytest.mark.timeout(SECONDS + 120)]
+
+
+async def test_random_writes_are_answered_alike(full_plane: Planes) -> None:
+    seed = int(os.environ.get("APPCTL_TEST_SEED", "0")) or random.randrange(10**6)
+    async with differential.both(full_plane.kubeconfig, full_plane.contexts[0]) as (real, sandbox):
+        found = await differential.run(real, sandbox, seed=seed, seconds=SECONDS)
+    print(found.report())
+    assert found.operations.total() > 5 * SECONDS, found.report()
+    assert not differential.too_many(found), found.report()
