@@ -163,6 +163,18 @@ async def _listening(name: str, bound: Any, context: Any, authority: str) -> Asy
         task.cancel()
         listener.close()
         await asyncio.gather(task, return_exceptions=True)
+        await _farewell(listener)
+
+
+async def _farewell(listener: serve.Listener) -> None:
+    """TLS says goodbye in several turns of the loop; a connection that is left then is a warning of another test."""
+    server = listener._server
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            while getattr(server, "_active_count", 0):  # noqa: ASYNC110 - Python 3.11, whose `wait_closed` does not wait
+                await asyncio.sleep(0.001)
+            if server is not None:
+                await server.wait_closed()
 
 
 def _private(path: str, flags: int) -> int:
