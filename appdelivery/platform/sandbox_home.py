@@ -35,11 +35,13 @@ class Home:
         self.key = f"{self.folder}/tls.key"
 
     def make(self) -> None:
-        """0700, whatever the umask."""
+        """0700, whatever the umask, and so the data folder around it, where the store has not made that already."""
+        data = os.path.dirname(self.folder)
         try:
-            os.makedirs(os.path.dirname(self.folder), exist_ok=True)
-            if not os.path.isdir(self.folder):
-                os.mkdir(self.folder, 0o700)
+            os.makedirs(os.path.dirname(data), exist_ok=True)
+            for folder in (data, self.folder):
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(folder, 0o700)
             os.chmod(self.folder, 0o700)
         except OSError as error:
             raise errors.SourceError(f"make the sandbox's folder {self.folder}: {error.strerror}") from error

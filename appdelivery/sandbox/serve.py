@@ -140,8 +140,11 @@ class Connection(Protocol):
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         scope["extensions"] = {ABORT: self._end}
         self.server_state.default_headers[:] = [(b"date", formatdate(self._listener.now(), usegmt=True).encode())]
-        with contextlib.suppress(asyncio.CancelledError):  # the listener closes
+        cycle = self.cycle
+        try:
             await self._listener.app(scope, receive, send)
+        except asyncio.CancelledError:  # the listener closes
+            cycle.disconnected = True
 
     def _end(self) -> None:
         self.cycle.disconnected = True

@@ -100,7 +100,7 @@ def test_three_clusters_start_are_found_and_end(home):
 
 def test_its_files_are_for_their_owner_alone(home):
     assert sandbox("start", home=home).code == 0
-    assert stat.S_IMODE(os.stat(place(home)).st_mode) == 0o700
+    assert {stat.S_IMODE(os.stat(folder).st_mode) for folder in (place(home), f"{place(home)}/..")} == {0o700}
     secret = ("kubeconfig", "identity.json", "tls.key", "running.json", "log")
     assert {stat.S_IMODE(os.stat(place(home, name)).st_mode) for name in secret} == {0o600}
 
