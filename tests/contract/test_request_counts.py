@@ -1,16 +1,18 @@
-"""How many requests a whole delivery makes on a real server: the gates of delivery.md section 16.
+"""How many requests a whole delivery makes, on the sandbox and on a real server: the gates of delivery.md section 16.
 
 Counted is every request of the transport's log but discovery: four requests at most, once in ten minutes for all commands.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import fleet_lab
 import pytest
+import sandbox_fixtures
 import yaml
 
 from appdelivery.platform import delivering, documents, local, planning, rendering
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from appdelivery.model.refs import AppKey
     from appdelivery.platform.local import Platform
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("plane"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
+REAL = pytest.param("real", marks=[pytest.mark.cluster, pytest.mark.xdist_group("plane")])
 
 STACKS, KINDS = 20, 3
 OBJECTS = STACKS * KINDS
@@ -108,10 +111,15 @@ def _component(name: str, color: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-async def delivery(real_plane: Planes, tmp_path: Path) -> AsyncIterator[Delivery]:
-    async with fleet_lab.on_cluster(real_plane.kubeconfig, real_plane.contexts[0]) as lab:
-        yield Delivery(tmp_path, real_plane, lab.namespace)
+@pytest.fixture(params=[pytest.param("sandbox", marks=pytest.mark.slow), REAL])
+async def delivery(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Delivery]:
+    async with contextlib.AsyncExitStack() as stack:
+        if request.param == "sandbox":
+            planes = (await stack.enter_async_context(sandbox_fixtures.served(str(tmp_path), "sandbox"))).planes
+        else:
+            planes = request.getfixturevalue("real_plane")
+        lab = await stack.enter_async_context(fleet_lab.on_cluster(planes.kubeconfig, planes.contexts[0]))
+        yield Delivery(tmp_path, planes, lab.namespace)
 
 
 async def test_requests_of_a_whole_life_stay_within_their_gates(delivery: Delivery) -> None:
