@@ -79,7 +79,7 @@ def administrator(user: str = "admin") -> Identity:
 
 class Access:
     """tokens: to identities.  users: what somebody may do whom others impersonate.  anonymous: who comes without a token;
-    without tokens at all that is an administrator, for tests in process.
+    where tokens are no matter (None) that is an administrator, for tests in process.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Access:
     ) -> None:
         self.tokens = dict(tokens or {})
         self.users = {identity.user: identity for identity in (*self.tokens.values(), *users)}
-        self.anonymous = anonymous or (NOBODY if self.tokens else administrator())
+        self.anonymous = anonymous or (administrator() if tokens is None else NOBODY)
 
     def of(self, token: str) -> Identity | None:
         """None: the token is not known."""

@@ -90,7 +90,7 @@ def read(kind: Kind, content_type: str, text: bytes, *, called: str = "") -> goj
             raise _unsupported()
         return gojson.Sent(tree)
     try:
-        sent = gojson.Sent(_yaml(text)) if form == READABLE[1] else gojson.strict(text)
+        sent = _yaml(text) if form == READABLE[1] else gojson.strict(text)
     except gojson.WrongText as wrong:
         shown = _shown(text) if form == READABLE[0] else text.hex()
         prefix = "couldn't get version/kind; json parse error: " if form == READABLE[0] else ""
@@ -111,14 +111,15 @@ def read_patch(form: str, text: bytes) -> gojson.Sent:
     """A list of steps for json, else a map."""
     if form == "apply":
         try:
-            tree = _yaml(text)
+            sent = _yaml(text)
         except gojson.WrongText as wrong:
             raise status.bad_request(f"error decoding YAML: error converting YAML to JSON: {wrong}") from None
-        tree = {} if tree is None else tree
-        if not isinstance(tree, dict):
-            why = f"json: cannot unmarshal {gojson.kind_of(tree)} into Go value of type {MAP}"
+        if sent.tree is None:
+            return gojson.Sent({})
+        if not isinstance(sent.tree, dict):
+            why = f"json: cannot unmarshal {gojson.kind_of(sent.tree)} into Go value of type {MAP}"
             raise status.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
-        return gojson.Sent(tree)
+        return sent
     prefix = "" if form == "strategic" else "error decoding patch: "
     try:
         sent = gojson.strict(text)
@@ -138,7 +139,7 @@ def read_patch(form: str, text: bytes) -> gojson.Sent:
             raise status.bad_request(
                 f"{prefix}json: cannot unmarshal {gojson.kind_of(step)} into Go value of type {called[2:]}"
             )
-    return sent
+    return sent._replace(twice=tuple([f"json patch {said}" for said in sent.twice])) if form == "json" else sent
 
 
 def read_options(content_type: str, text: bytes) -> dict[str, Any] | None:
@@ -154,7 +155,7 @@ def read_options(content_type: str, text: bytes) -> dict[str, Any] | None:
             raise _unsupported()
         return options
     try:
-        tree = _yaml(text) if form == READABLE[1] else gojson.parse(text)
+        tree = _yaml(text).tree if form == READABLE[1] else gojson.parse(text)
     except gojson.WrongText as wrong:
         raise status.bad_request(f"couldn't get version/kind; json parse error: {wrong}") from None
     if tree is not None and not isinstance(tree, dict):
@@ -200,16 +201,22 @@ def _dumper() -> Any:
     return Dumper
 
 
-def _yaml(text: bytes) -> Any:
+def _yaml(text: bytes) -> gojson.Sent:
+    """The first document."""
     if text.lstrip()[:1] in (b"{", b"["):  # most of apply is JSON, which parses much faster
         try:
-            return gojson.parse(text)
+            sent = gojson.strict(text)
         except gojson.WrongText:
             pass
+        else:
+            if not sent.twice:
+                return sent
     import yaml
 
     try:
-        return _plain(yaml.load(text, Loader=_loader()), itertools.count())  # noqa: S506 - made from the safe one
+        loader = _loader()(text)
+        tree = loader.get_data() if loader.check_data() else None
+        return gojson.Sent(_plain(tree, itertools.count()), tuple(loader.twice), is_yaml=True)
     except yaml.MarkedYAMLError as error:
         raise gojson.WrongText(f"yaml: {_where(error)}{error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -230,6 +237,20 @@ def _loader() -> Any:
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+        def __init__(self, stream: bytes) -> None:
+            super().__init__(stream)
+            self.twice: list[str] = []
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [key.value for key, _ in node.value]
+            if len(set(map(str, keys))) != len(keys):
+                self.twice += [
+                    f'line {key.start_mark.line + 1}: key "{key.value}" already set in map'
+                    for index, (key, _) in enumerate(node.value)
+                    if key.value in keys[:index] and key.value != "<<"
+                ]
+            return super().construct_mapping(node, deep=deep)
 
     for tag, pattern, first in SCALARS:
         Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))

@@ -19,13 +19,17 @@ class WrongText(Exception):
 
 
 class Sent(NamedTuple):
-    """A body that could be read.  duplicates: paths that were there more than once; the last one counts."""
+    """A body that could be read.  twice: what is said of members that were there more than once; the last one counts."""
 
     tree: Any
-    duplicates: tuple[str, ...] = ()
+    twice: tuple[str, ...] = ()
+    is_yaml: bool = False
 
-    def warnings(self) -> tuple[str, ...]:
-        return tuple([f'duplicate field "{path}"' for path in self.duplicates])
+    @property
+    def fault(self) -> str:
+        """What a strict reader says."""
+        lines = "\n  ".join(self.twice)
+        return f"yaml: unmarshal errors:\n  {lines}" if self.is_yaml else ", ".join(self.twice)
 
 
 def strict(text: bytes) -> Sent:
@@ -41,7 +45,8 @@ def strict(text: bytes) -> Sent:
     tree = parse(text, whole)
     if SURROGATE.search(text):
         tree = mended(tree)
-    return Sent(tree, tuple(dict.fromkeys(_twice(text))) if found else ())
+    twice = dict.fromkeys(_twice(text)) if found else ()
+    return Sent(tree, tuple([f'duplicate field "{path}"' for path in twice]))
 
 
 def _twice(text: bytes) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from appdelivery.sandbox import status, writes
 from appdelivery.sandbox.http import (
     answers,
@@ -125,8 +127,10 @@ def patch(call: Call, kind: Kind) -> Answer:
         raise status.not_found(kind, request.name)
     sent = bodies.read_patch(how, call.body)
     change = sent.tree
+    if sent.twice and wanted.validation == options.STRICT:
+        raise _twice_in_patch(how, sent)
     if wanted.validation == options.WARN:
-        call.request.warnings += sent.warnings()
+        call.request.warnings += sent.twice
     if how == "apply":
         _check_type(kind, change)
         written = writes.apply(call.cluster, kind, request.key, change, wanted)
@@ -137,15 +141,23 @@ def patch(call: Call, kind: Kind) -> Answer:
 
 def _checked(call: Call, kind: Kind, sent: gojson.Sent, wanted: options.Options) -> Body:
     """Refuses or tells of fields that were sent twice."""
-    if sent.duplicates and wanted.validation == options.STRICT:
-        said = ", ".join(sent.warnings())
+    if sent.twice and wanted.validation == options.STRICT:
         raise status.bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: strict decoding error: {said}'
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: strict decoding error: {sent.fault}'
         )
     if wanted.validation == options.WARN:
-        call.request.warnings += sent.warnings()
+        call.request.warnings += sent.twice
     body: Body = sent.tree
     return body
+
+
+def _twice_in_patch(how: str, sent: gojson.Sent) -> status.Refusal:
+    if how == "apply":
+        return status.bad_request(f"error strict decoding YAML: error converting YAML to JSON: {sent.fault}")
+    shown = json.dumps(answers.encode(sent.tree).decode())
+    cause = status.Cause("FieldValueInvalid", f"Invalid value: {shown}: strict decoding error: {sent.fault}", "patch")
+    message = f' "" is invalid: {cause.field}: {cause.message}'
+    return status.Refusal(422, "Invalid", message, details={"causes": [cause.body()]})
 
 
 def _check_type(kind: Kind, body: Body) -> None:

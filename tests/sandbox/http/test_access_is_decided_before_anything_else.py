@@ -31,6 +31,11 @@ async def test_an_unknown_token_gets_401():
     }  # fmt: skip
 
 
+async def test_without_any_token_nobody_gets_in():
+    assert (await Client(cluster(), access=access.Access({})).get(MAPS)).status == 403
+    assert (await Client(cluster(), access=access.Access()).get(MAPS)).status == 200
+
+
 async def test_nobody_may_see_health_and_version_only():
     asked = client()
     asked.token = ""

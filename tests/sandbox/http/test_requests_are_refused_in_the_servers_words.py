@@ -178,6 +178,43 @@ async def test_fields_that_are_there_twice_are_told():
     )
 
 
+async def test_keys_that_are_there_twice_in_yaml_are_told_by_their_line():
+    client = Client(cluster())
+    text = b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: t\ndata:\n  a: b\n  a: c\n"
+    reply = await client.ask("POST", f"{MAPS}?dryRun=All", text, type="application/yaml")
+    assert (reply.headers["warning"], reply.json["data"]) == ('299 - "line 7: key \\"a\\" already set in map"', {"a": "c"})
+    reply = await client.ask("POST", f"{MAPS}?fieldValidation=Strict", text, type="application/yaml")
+    said = 'yaml: unmarshal errors:\n  line 7: key "a" already set in map'
+    assert reply.message == f'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: {said}'
+    for body, line in ((text, 7), (b'{"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1", "a": "2"}}', 1)):
+        reply = await client.ask("PATCH", f"{MAPS}/t?fieldManager=m&fieldValidation=Strict", body, type=APPLY)
+        assert reply.message == (
+            "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n"
+            f'  line {line}: key "a" already set in map'
+        )
+
+
+@pytest.mark.parametrize(
+    ("form", "body", "said"),
+    [
+        ("merge", b'{"data": {"a": "1", "a": "2"}}', 'duplicate field "data.a"'),
+        ("strategic-merge", b'{"data": {"a": "1", "a": "2"}}', 'duplicate field "data.a"'),
+        ("json", b'[{"op": "add", "op": "add", "path": "/data", "value": {}}]', 'json patch duplicate field "[0].op"'),
+    ],
+)
+async def test_a_strict_patch_has_nothing_twice(form, body, said):
+    type = f"application/{form}-patch+json"
+    reply = await Client(cluster("a")).ask("PATCH", f"{A}?fieldValidation=Strict", body, type=type)
+    assert (reply.status, reply.json["details"]["causes"][0]["field"]) == (422, "patch")
+    assert reply.message.endswith(f": strict decoding error: {said}")
+
+
+async def test_the_first_document_of_several_counts():
+    text = b"---\nmetadata: {name: one}\n---\nmetadata: {name: two}\n"
+    reply = await Client(cluster()).ask("POST", MAPS, text, type="application/yaml")
+    assert (reply.status, reply.json["metadata"]["name"]) == (201, "one")
+
+
 async def test_unknown_media_types_get_415():
     client = Client(cluster("a"))
     reply = await client.ask("POST", MAPS, {}, type="text/foo")
