@@ -6,6 +6,7 @@ import secrets
 import uuid
 
 from appdelivery.sandbox import status
+from appdelivery.sandbox.writes import fieldsets
 from appdelivery.sandbox.writes.rules import words
 
 TYPE_CHECKING = False
@@ -19,13 +20,55 @@ LONGEST = 63 - 5
 GIVEN = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion")
 
 
-def received(kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
+def received(cluster: Cluster, kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
     """A shallow copy with its kind stated, after the checks a request must pass before it is decoded."""
-    why = other(kind, body)
-    if why:
-        version, named = body.get("apiVersion", kind.api_version).rpartition("/")[2], body.get("kind") or kind.kind
+    if kind.definition is not None:
+        _custom(kind, body)
+    elif why := other(cluster, kind, body):
+        version, named = (body.get("apiVersion") or kind.api_version).rpartition("/")[2], body.get("kind") or kind.kind
         raise status.bad_request(f'{named} in version "{version}" cannot be handled as a {kind.kind}: {why}')
     return addressed(kind, body, namespace, name)
+
+
+def _custom(kind: Kind, body: Body) -> None:
+    """A custom object must say what it is."""
+    stated = body.get("apiVersion", "")
+    if not body.get("kind"):
+        text = fieldsets.plain(body)
+        raise status.bad_request(
+            f"the object provided is unrecognized (must be of type {kind.kind}): Object 'Kind' is missing in '{text}' "
+            f"({text[:30]} ...)"
+        )
+    if stated != kind.api_version:
+        raise status.bad_request(
+            f"the API version in the data ({stated}) does not match the expected API version ({kind.api_version})"
+        )
+    _same_kind(kind, body)
+
+
+def _same_kind(kind: Kind, body: Body) -> None:
+    causes = []
+    if body.get("kind") != kind.kind:
+        causes.append(words.invalid("kind", body.get("kind"), f"must be {kind.kind}"))
+    if body.get("apiVersion") != kind.api_version:
+        causes.append(words.invalid("apiVersion", body.get("apiVersion"), f"must be {kind.api_version}"))
+    if not causes:
+        return
+    named, group = body.get("kind", ""), body.get("apiVersion", "").rpartition("/")[0]
+    name = (body.get("metadata") or {}).get("name", "")
+    said = [f"{cause.field}: {cause.message}" for cause in causes]
+    message = f'{named}{"." if group else ""}{group} "{name}" is invalid: '
+    message += said[0] if len(said) == 1 else f"[{', '.join(said)}]"
+    details = {"name": name, "group": group, "kind": named, "causes": [cause.body() for cause in causes]}
+    raise status.Refusal(422, "Invalid", message, details={key: value for key, value in details.items() if value})
+
+
+def patched(cluster: Cluster, kind: Kind, body: Body) -> str:
+    """What keeps the server from reading a patched body as the kind; '' when nothing does."""
+    if kind.definition is None:
+        return other(cluster, kind, body)
+    _same_kind(kind, body)
+    return ""
 
 
 def addressed(kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
@@ -52,15 +95,15 @@ def addressed(kind: Kind, body: Body, namespace: str, name: str | None) -> Body:
     return {**body, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
 
 
-def other(kind: Kind, body: Body) -> str:
+def other(cluster: Cluster, kind: Kind, body: Body) -> str:
     """What is wrong with the apiVersion and kind of a body; '' when they are those of the kind, or not stated."""
     stated, named = body.get("apiVersion") or kind.api_version, body.get("kind") or kind.kind
     if (stated, named) == (kind.api_version, kind.kind):
         return ""
-    if stated == kind.api_version or named == kind.kind:
+    found = cluster.kinds.named(stated, named)
+    if found is None or found.definition is not None:
         return f'no kind "{named}" is registered for version "{stated}" in scheme "pkg/runtime/scheme.go:111"'
-    version = stated.rpartition("/")[2]
-    return f"converting ({version}.{named}) to ({kind.group or 'core'}.{kind.kind}): unknown conversion"
+    return f"converting ({found.version}.{named}) to ({kind.group or 'core'}.{kind.kind}): unknown conversion"
 
 
 def born(cluster: Cluster, metadata: Body) -> None:

@@ -121,12 +121,15 @@ def stated(live: Body | None, new: Body, *, subresource: str) -> list[Body]:
         return before
     if sent in ([], [{}]):
         return []  # the reset
-    return sent if _sound(sent) else before
+    return sent if isinstance(sent, list) and sent and _sound(sent) else before
 
 
 def _sound(entries: list[Body]) -> bool:
     return all(
-        entry.get("operation") in (APPLY, UPDATE) and entry.get("fieldsType") == "FieldsV1" and entry.get("apiVersion")
+        isinstance(entry, dict)
+        and entry.get("operation") in (APPLY, UPDATE)
+        and entry.get("fieldsType") == "FieldsV1"
+        and entry.get("apiVersion")
         for entry in entries
     )
 

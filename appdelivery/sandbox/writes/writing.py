@@ -6,6 +6,7 @@ write either takes effect as a whole or raises `status.Refusal`.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from appdelivery.sandbox import status, storage
@@ -15,7 +16,6 @@ from appdelivery.sandbox.writes import (
     customs,
     decoding,
     deleting,
-    fieldsets,
     fitting,
     identity,
     ownership,
@@ -92,10 +92,10 @@ def _request(cluster: Cluster, kind: Kind, options: Options) -> Request:
 
 
 def create(cluster: Cluster, kind: Kind, namespace: str, body: Body, options: Options) -> Written:
-    sent = identity.received(kind, body, namespace, None)
+    sent = identity.received(cluster, kind, body, namespace, None)
     request = _request(cluster, kind, options)
     new, warnings = request.received(sent)
-    entries = ownership.stated(None, new, subresource="")
+    entries = ownership.stated(None, sent, subresource="")
     new["metadata"].pop("managedFields", None)
     owned = ownership.updated(request.write(), None, new, entries, blank=request.blank())
     if owned:
@@ -130,7 +130,7 @@ def replace(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options
     """PUT."""
     if options.subresource == scaling.SUBRESOURCE:
         return _scaled(_request(cluster, kind, options), key, scaling.PUT, body)
-    sent = identity.received(kind, body, *key)
+    sent = identity.received(cluster, kind, body, *key)
     request = _request(cluster, kind, options)
     new, warnings = request.received(sent)
     item = cluster.get(kind, *key)
@@ -143,7 +143,7 @@ def replace(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options
         raise identity.unversioned(kind, key[1])
     old = read(cluster, kind, item)
     identity.matches(kind, key, old, new["metadata"], is_put=True)
-    return _updated(request, old, new, warnings)
+    return _updated(request, old, sent, new, warnings)
 
 
 def patch(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, options: Options) -> Written:  # noqa: PLR0917
@@ -156,7 +156,7 @@ def patch(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, option
         raise status.not_found(kind, key[1])
     live = read(cluster, kind, item)
     changed = patches.patched(request.type, live, form, change, is_custom=kind.definition is not None)
-    why = identity.other(kind, changed)
+    why = identity.patched(cluster, kind, changed)
     if why:
         raise patches.unfit(form, change, changed, why)
     sent = identity.addressed(kind, changed, *key)
@@ -165,11 +165,12 @@ def patch(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, option
     except decoding.Unreadable as problem:
         raise patches.unfit(form, change, changed, str(problem)) from None
     identity.matches(kind, key, live, new["metadata"])
-    return _updated(request, live, new, warnings)
+    return _updated(request, live, sent, new, warnings)
 
 
-def _updated(request: Request, old: Body, new: Body, warnings: tuple[str, ...]) -> Written:
-    entries = ownership.stated(old, new, subresource=request.options.subresource)
+def _updated(request: Request, old: Body, sent: Body, new: Body, warnings: tuple[str, ...]) -> Written:
+    """sent: the body before it was decoded, which may state managedFields; new: what it became."""
+    entries = ownership.stated(old, sent, subresource=request.options.subresource)
     new["metadata"].pop("managedFields", None)
     found = ownership.updated(request.write(), _bare(old), new, entries, blank={})
     return _changed(request, old, new, found, warnings)
@@ -267,7 +268,7 @@ def _remembered(merged: Body, body: Body) -> Body:
     own = body.get("metadata") or {}
     notes = {key: value for key, value in (own.get("annotations") or {}).items() if key != patches.LAST_APPLIED}
     kept = {key: value for key, value in own.items() if key != "annotations"} | ({"annotations": notes} if notes else {})
-    text = fieldsets.encoded({**body, "metadata": kept}) + "\n"
+    text = json.dumps({**body, "metadata": kept}, separators=(",", ":"), ensure_ascii=False, sort_keys=True) + "\n"
     return {**merged, "metadata": {**merged["metadata"], "annotations": {**annotations, patches.LAST_APPLIED: text}}}
 
 

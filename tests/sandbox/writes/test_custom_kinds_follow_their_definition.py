@@ -228,3 +228,20 @@ def test_a_bad_definition_is_refused(body, said):
         422,
         f'CustomResourceDefinition.apiextensions.k8s.io "widgets.example.com" is invalid: {said}',
     )
+
+
+@pytest.mark.parametrize(
+    ("stated", "code", "said"),
+    [
+        (
+            {"apiVersion": "example.com/v2"}, 400,
+            "the API version in the data (example.com/v2) does not match the expected API version (example.com/v1)",
+        ),
+        ({"kind": "Foo"}, 422, 'Foo.example.com "w" is invalid: kind: Invalid value: "Foo": must be Widget'),
+    ],
+)  # fmt: skip
+def test_a_custom_object_must_say_what_it_is(lab, stated, code, said):
+    kind = lab.cluster.kind("example.com/v1", "Widget")
+    with pytest.raises(status.Refusal) as caught:
+        writes.create(lab.cluster, kind, "a", {**widget(), **stated}, writes.Options("m"))
+    assert (caught.value.code, caught.value.message) == (code, said)
