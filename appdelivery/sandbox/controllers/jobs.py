@@ -89,7 +89,7 @@ def _counted(context: Context, job: Body, pods: list[Body]) -> Body:
         done = {*_parsed(status.get("completedIndexes", "")), *(_index(pod) for pod in well)}
         after["completedIndexes"] = _shown(sorted(done))
         after["succeeded"] = len(done)
-    preview = {**job, "status": after}
+    preview = {**job, "status": {**after, **_numbers(context, job)}}
     verdict = job_status.verdict(context, preview, _failures(preview))
     noting = {**status, **_numbers(context, job), "uncountedTerminatedPods": uncounted}
     if verdict is not None:

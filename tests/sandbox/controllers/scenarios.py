@@ -94,6 +94,45 @@ STORIES = {
         pod("claim", volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]), 2,
     ],
     "autoscaler": [AUTOSCALER, 3],
+    "slow-to-be-available": [deployment(replicas=2, minReadySeconds=2), 4, _image("Deployment", "web", "app:v2"), 9],
+    "never-ready": [deployment(replicas=2, notes={"weather": "never-ready"}, progressDeadlineSeconds=2), 5],
+    "no-deadline": [deployment(replicas=2, progressDeadlineSeconds=2147483647), 2, _image("Deployment", "web", "app:v2"), 2],
+    "scaled-in-between": [
+        deployment(replicas=4, strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2, "maxUnavailable": 1}}), 2,
+        _image("Deployment", "web", "app:v2-bad"), 2, ("Deployment", "web", {"spec": {"replicas": 8}}), 3,
+    ],
+    "to-zero-and-back": [
+        deployment(replicas=2), 2, ("Deployment", "web", {"spec": {"replicas": 0}}), 2,
+        ("Deployment", "web", {"spec": {"replicas": 1}}), 2,
+    ],
+    "little-history": [
+        deployment(revisionHistoryLimit=1), 2, _image("Deployment", "web", "app:v2"), 2, _image("Deployment", "web", "app:v3"), 2,
+    ],
+    "annotated": [
+        deployment(), 2, ("Deployment", "web", {"metadata": {"annotations": {"team": "a"}}}), 2,
+        _image("Deployment", "web", "app:v2"), 2,
+    ],
+    "stateful-set-parallel": [stateful_set(replicas=3, podManagementPolicy="Parallel"), 2, _image("StatefulSet", "db", "app:v2"), 4],
+    "stateful-set-on-delete": [
+        stateful_set(replicas=2, updateStrategy={"type": "OnDelete"}), 2, _image("StatefulSet", "db", "app:v2"), 2,
+    ],
+    "stateful-set-broken": [stateful_set(replicas=2), 2, _image("StatefulSet", "db", "app:v2-bad"), 3],
+    "stateful-set-shrinks": [stateful_set(replicas=3), 3, ("StatefulSet", "db", {"spec": {"replicas": 1}}), 3],
+    "daemon-set-surge": [
+        daemon_set(updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+                   nodeSelector={"topology.kubernetes.io/zone": "eu-a"}), 2, _image("DaemonSet", "agent", "app:v2"), 4,
+    ],
+    "daemon-set-nowhere": [daemon_set(nodeSelector={"a": "b"}), 2],
+    "job-no-completions": [job(parallelism=2, completions=None), 4],
+    "job-fails-twice": [job(backoffLimit=1, notes={"weather": "job-fails"}), 14],
+    "not-ready-behind-a-service": [SERVICE, 1, deployment(replicas=2, notes={"weather": "never-ready"}), 3],
+    "headless": [
+        {"kind": "Service", "metadata": {"name": "db"}, "spec": {"clusterIP": "None", "selector": {"app": "db"}, "ports": [{"port": 80}]}},
+        stateful_set(replicas=1), 3,
+    ],
+    "budget-of-nobody": [
+        {"kind": "PodDisruptionBudget", "metadata": {"name": "web"}, "spec": {"minAvailable": "50%", "selector": WEB}}, 2,
+    ],
 }  # fmt: skip
 for _one in STORIES["unschedulable"]:  # an extended resource is a limit too
     if isinstance(_one, dict) and "resources" in _one["spec"]["containers"][0]:
