@@ -135,8 +135,9 @@ class Access:
             kind = "serviceaccount" if user.startswith(SERVICE_ACCOUNT) else "user-info"
             verb = f"impersonate-on:{kind}:{place.verb}"
             raise forbidden(
-                identity.user, Action(verb, place.group, place.plural, place.subresource, place.namespace, place.name, request.path)
-            )  # fmt: skip
+                identity.user,
+                Action(verb, place.group, place.plural, place.subresource, place.namespace, place.name, request.path),
+            )
         known = self.users.get(user, Identity(user))
         return replace(known, groups=(*groups, "system:authenticated")) if groups else known
 

@@ -85,9 +85,7 @@ def aggregated(accept: str) -> bool:
 
 
 def _only_these(media: tuple[str, ...]) -> status.Refusal:
-    return status.Refusal(
-        406, "NotAcceptable", f"only the following media types are accepted: {', '.join(media)}"
-    )  # fmt: skip
+    return status.Refusal(406, "NotAcceptable", f"only the following media types are accepted: {', '.join(media)}")
 
 
 def _unknown() -> status.Refusal:

@@ -91,7 +91,7 @@ def _access(call: Call, identity: Identity, spec: Body) -> Body:
         details = {"group": AUTHORIZATION, "causes": [cause.body()]}
         raise status.Refusal(
             422, "Invalid", f'.{AUTHORIZATION} "" is invalid: {cause.field}: {cause.message}', details=details
-        )  # fmt: skip
+        )
     if url is not None:
         action = access.Action(url.get("verb", ""), url=url.get("path", ""))
     else:

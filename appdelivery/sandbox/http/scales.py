@@ -111,7 +111,7 @@ def _change(kind: Kind, name: str, sent: Body) -> Body:
     if wanted < 0:
         cause = status.Cause(
             "FieldValueInvalid", f"Invalid value: {wanted}: must be greater than or equal to 0", "spec.replicas"
-        )  # fmt: skip
+        )
         details = {"name": name, "group": GROUP, "kind": "Scale", "causes": [cause.body()]}
         message = f'Scale.{GROUP} "{name}" is invalid: {cause.field}: {cause.message}'
         raise status.Refusal(422, "Invalid", message, details=details)

@@ -32,7 +32,7 @@ def watch(call: Call, kind: Kind, fault: str | None) -> Answer:
     namespace = request.namespace if kind.namespaced and request.namespace else None
     watcher = hubs.Watcher(
         kind, form, namespace=namespace, test=test, include=request.query.get("includeObject", ""), fault=fault
-    )  # fmt: skip
+    )
 
     async def run(receive: Receive, send: Send) -> None:
         await _run(call, watcher, wanted, receive, send)

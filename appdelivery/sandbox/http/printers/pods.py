@@ -126,9 +126,7 @@ def _last(statuses: Any) -> str:
 
 
 def _restartable(spec: Body, name: str) -> bool:
-    return any(
-        one["name"] == name and one.get("restartPolicy") == "Always" for one in spec.get("initContainers") or ()
-    )  # fmt: skip
+    return any(one["name"] == name and one.get("restartPolicy") == "Always" for one in spec.get("initContainers") or ())
 
 
 def _gates(spec: Body, said: Body) -> str:
