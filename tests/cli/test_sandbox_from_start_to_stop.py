@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -269,3 +270,11 @@ def test_without_a_kubeconfig_appctl_uses_the_sandbox_and_says_so(home):
     elsewhere = running.appctl("plan", "app.yaml", home=home, cwd=home, env={"KUBECONFIG": kubeconfig})
     assert elsewhere.code == 2  # a kubeconfig that was asked for is not replaced by anything
     assert "using the sandbox" not in elsewhere.err
+
+
+def test_of_two_starts_at_once_one_wins(home):
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        both = sorted(pool.map(lambda _: sandbox("start", home=home), range(2)), key=lambda done: done.code)
+    assert [done.code for done in both] == [0, 2], [done.err for done in both]
+    assert "one runs already" in both[1].err
+    assert sandbox("status", home=home).code == 0
