@@ -21,6 +21,7 @@ FAMILY = ("", "services")
 ADDRESSES = ipaddress.IPv4Network("10.96.0.0/16")
 FIRST_PORT, LAST_PORT = 30000, 32767
 HEADLESS = "None"
+HIDDEN = "f:internalTrafficPolicy"
 
 
 def create(cluster: Cluster, kind: Kind, new: Body) -> None:
@@ -35,6 +36,25 @@ def update(cluster: Cluster, kind: Kind, old: Body, new: Body) -> None:
     _same_addresses(old["spec"], new["spec"])
     _drop(old["spec"], new["spec"])
     _allocate(cluster, kind, new, old)
+
+
+def kept(kind: Kind, body: Body) -> Body:
+    """A service with what the server keeps but does not show while it is an ExternalName; somebody owns it, then."""
+    if kind.family != FAMILY or body["spec"].get("type") != "ExternalName":
+        return body
+    entries = body["metadata"].get("managedFields") or ()
+    if not any(HIDDEN in (entry.get("fieldsV1") or {}).get("f:spec", {}) for entry in entries):
+        return body
+    return {**body, "spec": {**body["spec"], "internalTrafficPolicy": "Cluster"}}
+
+
+def show(kind: Kind, new: Body) -> None:
+    """Of an accepted body: hides what the server does not show, completes what it completes when it is read."""
+    spec = new["spec"] if kind.family == FAMILY else {}
+    if spec.get("type") == "ExternalName":
+        spec.pop("internalTrafficPolicy", None)
+        if spec.get("clusterIP") and not spec.get("clusterIPs"):
+            spec["clusterIPs"] = [spec["clusterIP"]]
 
 
 def has_address(spec: Body) -> bool:

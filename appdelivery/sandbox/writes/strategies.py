@@ -104,8 +104,6 @@ def change(kind: Kind, old: Body, new: Body, subresource: str) -> None:
         new["status"] = old["status"]
     if kind.family == ("", "services") and not subresource and new["spec"].get("type") != "LoadBalancer":
         new["status"] = {**new["status"], "loadBalancer": {}}
-        if new["spec"].get("type") == "ExternalName":
-            new["spec"].pop("internalTrafficPolicy", None)
     if kind.family == ("", "namespaces") and subresource != "finalize":
         new["spec"] = old["spec"]
     if kind.family == DAEMONS:

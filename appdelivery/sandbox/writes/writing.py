@@ -22,6 +22,7 @@ from appdelivery.sandbox.writes import (
     patches,
     rules,
     scaling,
+    services,
     strategies,
     types,
 )
@@ -154,7 +155,7 @@ def patch(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, option
     item = cluster.get(kind, *key)
     if item is None:
         raise status.not_found(kind, key[1])
-    live = read(cluster, kind, item)
+    live = services.kept(kind, read(cluster, kind, item))
     changed = patches.patched(request.type, live, form, change, is_custom=kind.definition is not None)
     why = identity.patched(cluster, kind, changed)
     if why:
@@ -165,14 +166,15 @@ def patch(cluster: Cluster, kind: Kind, key: Key, form: str, change: Any, option
     except decoding.Unreadable as problem:
         raise patches.unfit(form, change, changed, str(problem)) from None
     identity.matches(kind, key, live, new["metadata"])
-    return _updated(request, live, sent, new, warnings)
+    return _updated(request, read(cluster, kind, item), sent, new, warnings)
 
 
 def _updated(request: Request, old: Body, sent: Body, new: Body, warnings: tuple[str, ...]) -> Written:
     """sent: the body before it was decoded, which may state managedFields; new: what it became."""
     entries = ownership.stated(old, sent, subresource=request.options.subresource)
     new["metadata"].pop("managedFields", None)
-    found = ownership.updated(request.write(), _bare(old), new, entries, blank={})
+    before = _bare(services.kept(request.kind, old))
+    found = ownership.updated(request.write(), before, new, entries, blank={})
     return _changed(request, old, new, found, warnings)
 
 
@@ -185,6 +187,7 @@ def _changed(request: Request, old: Body, new: Body, entries: list[Body], warnin
     metadata = new["metadata"]
     metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
     warnings += rules.updated(cluster, kind, old, new, subresource)
+    services.show(kind, new)
     before = old["metadata"].get("managedFields") or []
     if _timeless(entries) == _timeless(before) and _bare(old) == new:
         return Written(old, warnings=warnings)
@@ -248,7 +251,7 @@ def apply(cluster: Cluster, kind: Kind, key: Key, body: Body, options: Options) 
     old = read(cluster, kind, item)
     identity.matches(kind, key, old, sent["metadata"])
     before = old["metadata"].get("managedFields") or []
-    live = _bare(old)
+    live = _bare(services.kept(kind, old))
     allowed = _client_side(type, old) if options.manager == "kubectl" else frozenset()
     merged, entries = ownership.applied(write, live, sent, before, force=options.force, blank=blank, allowed=allowed)
     if options.manager == "kubectl":
