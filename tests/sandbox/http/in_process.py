@@ -151,7 +151,8 @@ def put(made: Cluster, name: str, namespace: str = "team", **metadata: Any) -> N
 
 def create(made: Cluster, api_version: str, kind: str, body: Any, namespace: str = "team") -> Any:
     found = made.kind(api_version, kind)
-    return writes.create(made, found, namespace if found.namespaced else "", body, SETUP).body
+    named = {"apiVersion": api_version, "kind": kind, **body}
+    return writes.create(made, found, namespace if found.namespaced else "", named, SETUP).body
 
 
 def commit(made: Cluster, api_version: str, kind: str, body: Any) -> None:
