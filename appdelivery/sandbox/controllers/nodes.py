@@ -24,6 +24,7 @@ HEARTBEAT = 300.0  # controller seconds between two renewals: a lease here is lo
 NOT_READY = "node.kubernetes.io/not-ready"
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 SOON = 0.001
+QUARANTINE = 40.0  # seconds that pods outlive their node
 HEALTHY = (
     ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -36,7 +37,9 @@ BETA = {"kubernetes.io/arch": "beta.kubernetes.io/arch", "kubernetes.io/os": "be
 def reconcile(context: Context, key: Key) -> None:
     node = context.item(objects.NODES, key)
     if node is None:
+        _collect(context, key)
         return
+    context.forget(_lost(key))
     node = _report(context, node)
     _lease(context, node)
     node = _mark(context, node)
@@ -181,13 +184,37 @@ def _evict(context: Context, node: Body, pod: Body) -> None:
     metadata = pod["metadata"]
     message = f"Marking for deletion Pod {metadata['namespace']}/{metadata['name']}"
     context.events.normal(pod, "TaintManagerEviction", message, by="taint-eviction-controller")
-    disrupted = {
-        "type": "DisruptionTarget", "status": "True", "lastProbeTime": None, "lastTransitionTime": context.stamp(),
-        "reason": "DeletionByTaintManager", "message": "Taint manager: deleting due to NoExecute taint",
-    }  # fmt: skip
+    disrupted = _disrupted(context, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint")
     status = pod.get("status") or {}
     pod = writing.status(context, pod, {**status, "conditions": [*(status.get("conditions") or ()), disrupted]})
     writing.delete(context, pod)
+
+
+def _collect(context: Context, key: Key) -> None:
+    """Pods of a node that is gone go too, unless it comes back soon."""
+    pods = [item.body for item in context.index.on_node(key[1])]
+    left = QUARANTINE - context.mark(_lost(key), "not-ready")
+    if pods and left > 0:
+        context.again(CONTROLLER.name, key, left + SOON)
+        return
+    for pod in pods:
+        status = pod.get("status") or {}
+        disrupted = _disrupted(context, "DeletionByPodGC", "PodGC: node no longer exists")
+        ended = {"phase": "Failed"} if not objects.is_finished(pod) else {}
+        listed = [*(status.get("conditions") or ()), disrupted]
+        writing.delete(context, writing.status(context, pod, {**status, **ended, "conditions": listed}), grace=0)
+
+
+def _lost(key: Key) -> str:
+    """What `mark` knows a node by when it has no uid any more."""
+    return f"node/{key[1]}"
+
+
+def _disrupted(context: Context, reason: str, message: str) -> dict[str, Any]:
+    return {
+        "type": "DisruptionTarget", "status": "True", "lastProbeTime": None, "lastTransitionTime": context.stamp(),
+        "reason": reason, "message": message,
+    }  # fmt: skip
 
 
 def _bears(pod: Body, taint: dict[str, Any]) -> float:

@@ -161,3 +161,14 @@ def test_a_taint_that_executes_evicts_at_once_whom_it_may():
     world.make(pod("q", nodeSelector={"kubernetes.io/hostname": "a"}, tolerations=[{"key": "bad", "operator": "Exists"}]))
     world.change("Node", "a", {"spec": {"taints": [{"key": "bad", "effect": "NoExecute"}]}})
     assert [one["metadata"]["name"] for one in world.pods()] == ["q"]
+
+
+def test_the_pods_of_a_deleted_node_are_collected_and_made_anew_elsewhere():
+    world = World([node("a"), node("b")])
+    world.make(deployment(replicas=4))
+    world.delete("Node", "a")
+    world.after(39)
+    assert {one["spec"]["nodeName"] for one in world.pods()} == {"a", "b"}
+    world.after(2)
+    assert [one["spec"]["nodeName"] for one in world.pods()] == ["b"] * 4
+    assert len(ready(world.pods())) == 4
