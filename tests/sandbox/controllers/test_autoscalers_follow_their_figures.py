@@ -214,7 +214,7 @@ def test_equal_pods_need_the_ratio_times_their_number(current, value, target):
         assert replicas == math.ceil(round(value / target * current, 9))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(st.none() | st.floats(0, 3), st.booleans()), min_size=1, max_size=12))
 def test_pods_without_figures_never_turn_the_direction(pods):
     samples = [scaling.Sample(value, 1.0, ready=ready) for value, ready in pods]

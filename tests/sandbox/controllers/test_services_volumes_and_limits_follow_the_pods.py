@@ -8,7 +8,7 @@ import pytest
 from small_world import ME, VERSIONS, World, conditions, deployment, job, pod
 
 from appdelivery.sandbox import status, writes
-from appdelivery.sandbox.controllers import quota_usage
+from appdelivery.sandbox.controllers import quota_usage, services
 
 
 def service(name="web", **spec):
@@ -60,19 +60,14 @@ def test_a_pod_that_stops_serves_on_but_is_not_ready():
     assert last["conditions"] == {"ready": False, "serving": True, "terminating": True}
 
 
-def test_more_than_a_hundred_addresses_are_sliced():
-    world = World([*_nodes(2)])
+def test_more_addresses_than_a_slice_holds_are_sliced(monkeypatch):
+    monkeypatch.setattr(services, "IN_SLICE", 10)
+    world = World()
     world.make(service())
-    world.make(served(replicas=101))
-    assert sorted(len(one["endpoints"]) for one in world.all("EndpointSlice", prefix="web")) == [1, 100]
+    world.make(served(replicas=11))
+    assert sorted(len(one["endpoints"]) for one in world.all("EndpointSlice", prefix="web")) == [1, 10]
     world.change("Deployment", "web", {"spec": {"replicas": 5}})
     assert [len(one["endpoints"]) for one in world.all("EndpointSlice", prefix="web")] == [5]
-
-
-def _nodes(count):
-    from small_world import node
-
-    return [node(f"n{number}", cpu="64") for number in range(count)]
 
 
 def test_what_belongs_to_a_service_goes_with_it():
