@@ -36,8 +36,8 @@ fix: setup ## format and mend what can be mended
 	.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 	$(PY) tests/tools/generated.py
 
-demo: setup ## the main job: renders and plans the example, delivers it where a control plane is at hand
-	@PATH="$$PWD/.venv/bin:$$PATH" bash examples/demo.sh
+demo: setup ## the main job on a simulated cluster: deliver, change, break, roll back, delete
+	@.venv/bin/appctl demo
 
 test: ## everything that can run here; what cannot is named with the way to get it
 	@bash tests/run.sh

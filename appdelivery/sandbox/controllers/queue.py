@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Work = tuple["Controller", Key]
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds after a refusal
-SLICE = 50  # reconciles between two looks at the network
+SLICE = 1  # reconciles between two looks at the network: a burst of fifty would hold requests up for a tenth of a second
 ENDLESS = 1_000_000  # reconciles of one settle: two controllers undo each other
 log = logging.getLogger(__name__)
 
