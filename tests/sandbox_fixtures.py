@@ -23,9 +23,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "con
 import kube_api
 
 from appdelivery.clusters import credentials, kubeconfig
-from appdelivery.sandbox import certs, clock, cluster, controllers, member, serve
+from appdelivery.sandbox import certs, clock, cluster, controllers, member, serve, writes
 from appdelivery.sandbox.faults import rules
 from appdelivery.sandbox.http import access, app
+from appdelivery.sandbox.writes import options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,13 +68,13 @@ def identities() -> access.Access:
 
 
 @contextlib.asynccontextmanager
-async def running(name: str = "sandbox", **options: Any) -> AsyncIterator[app.App]:
+async def running(name: str = "sandbox", **how: Any) -> AsyncIterator[app.App]:
     """A cluster of its own with the real planes' nodes and identities, controllers at full speed."""
     made = cluster.Cluster(name, clock=clock.Clock(speed=clock.FASTEST))
     started = controllers.start(made, nodes=copy.deepcopy(nodes()), certificate=CERTIFICATE)
     tasks = [asyncio.create_task(started.run()), asyncio.create_task(made.clock.run())]
     try:
-        yield app.App(made, access=identities(), **options)
+        yield app.App(made, access=identities(), **how)
         for task in tasks:
             assert not task.done(), f"it ended by itself: {task}"
     finally:
@@ -83,8 +84,8 @@ async def running(name: str = "sandbox", **options: Any) -> AsyncIterator[app.Ap
 
 
 @contextlib.asynccontextmanager
-async def in_process(**options: Any) -> AsyncIterator[Api]:
-    async with running(**options) as served:
+async def in_process(**how: Any) -> AsyncIterator[Api]:
+    async with running(**how) as served:
         run = secrets.token_hex(4)
         wire = kube_api.Asgi(served)
         api = kube_api.Api(wire, TOKENS["token"], f"t-{run}", TOKENS, run, forget=served.cluster.storage.forget)
@@ -151,6 +152,8 @@ async def _listening(name: str, bound: Any, context: Any, authority: str) -> Asy
     setup = member.Setup(name, nodes=copy.deepcopy(nodes()), certificate=authority)
     listeners: list[serve.Listener] = []
     made = member.Member(setup, speed=clock.FASTEST, on_partition=lambda: listeners[0].cut_soon())  # noqa: PLW0108 - made below
+    team = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}}
+    writes.create(made.cluster, made.cluster.kind("v1", "Namespace"), "", team, options.Options("tests"))
     made.app.access = made.access = made.app._serving.access = identities()
     listener = serve.Listener(made.app, before=lambda: None, now=lambda: made.cluster.clock.now().timestamp())
     listeners.append(listener)

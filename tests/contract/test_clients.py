@@ -483,25 +483,29 @@ async def test_kr8s_lists_gets_watches_and_patches(shell: Shell) -> None:
     from kr8s.asyncio.objects import ConfigMap, Deployment
 
     api = await kr8s.asyncio.api(kubeconfig=shell.planes.kubeconfig, context=shell.context, namespace=shell.namespace)
-    assert (await api.async_version())["major"] == "1"
-    for number in range(3):
-        made = await ConfigMap(shell.config(f"c{number}"), api=api)
-        await made.create()
-    listed = [one async for one in api.get("configmaps", namespace=shell.namespace)]
-    assert {"c0", "c1", "c2"} <= {one.name for one in listed}
-    one = await ConfigMap.get("c1", namespace=shell.namespace, api=api)
-    assert one.raw["data"] == {"a": "1"}
-    await one.patch({"data": {"b": "2"}})
-    assert (await shell.lab.kube.get(shell.config("c1")))["data"] == {"a": "1", "b": "2"}
-    async with asyncio.timeout(30 * support.SCALE):
-        async for event, seen in api.watch("configmaps", namespace=shell.namespace):
-            if event == "ADDED" and seen.name == "c2":
-                await (await ConfigMap.get("c2", namespace=shell.namespace, api=api)).delete()
-            if event == "DELETED":
-                assert seen.name == "c2"
-                break
-    await shell.deployed()
-    deployment = await Deployment.get("web", namespace=shell.namespace, api=api)
-    assert await deployment.ready()
-    await deployment.scale(2)
-    assert await deployment.pods()
+    try:
+        assert (await api.async_version())["major"] == "1"
+        for number in range(3):
+            made = await ConfigMap(shell.config(f"c{number}"), api=api)
+            await made.create()
+        listed = [one async for one in api.get("configmaps", namespace=shell.namespace)]
+        assert {"c0", "c1", "c2"} <= {one.name for one in listed}
+        one = await ConfigMap.get("c1", namespace=shell.namespace, api=api)
+        assert one.raw["data"] == {"a": "1"}
+        await one.patch({"data": {"b": "2"}})
+        assert (await shell.lab.kube.get(shell.config("c1")))["data"] == {"a": "1", "b": "2"}
+        watched = api.watch("configmaps", namespace=shell.namespace)
+        async with asyncio.timeout(30 * support.SCALE), contextlib.aclosing(watched):
+            async for event, seen in watched:
+                if event == "ADDED" and seen.name == "c2":
+                    await (await ConfigMap.get("c2", namespace=shell.namespace, api=api)).delete()
+                if event == "DELETED":
+                    assert seen.name == "c2"
+                    break
+        await shell.deployed()
+        deployment = await Deployment.get("web", namespace=shell.namespace, api=api)
+        assert await deployment.ready()
+        await deployment.scale(2)
+        assert await deployment.pods()
+    finally:
+        await api._session.aclose()  # it never closes it by itself

@@ -360,12 +360,12 @@ async def test_impersonation_of_a_kubeconfig_is_sent(tmp_path: Path) -> None:
     async with sandbox_fixtures.served(str(tmp_path), "east") as served:
         one = fleet.ClusterFleet({"east": fleet_lab.connection(_edited(served, {"as": "team"}), "east")}, instance=INSTANCE)
         try:
-            assert await one.list("east", CONFIG_MAP, "team", Selector()) == []
+            assert await one.list("east", SECRET, "team", Selector()) == []
             with pytest.raises(errors.Forbidden, match="team"):
-                await one.list("east", CONFIG_MAP, "default", Selector())
+                await one.list("east", SECRET, "default", Selector())
         finally:
             await one.close()
-        assert {seen.user for seen in served.only.log if seen.place.plural == "configmaps"} == {"team"}
+        assert {seen.user for seen in served.only.log if seen.place.plural == "secrets"} == {"team"}
 
 
 async def test_a_token_in_a_file_is_used(tmp_path: Path) -> None:
