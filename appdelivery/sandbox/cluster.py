@@ -8,10 +8,13 @@ from appdelivery.sandbox import schemas, storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from appdelivery.sandbox.kinds import Kind
-    from appdelivery.sandbox.storage import Collection, Item
+    from appdelivery.sandbox.storage import Body, Collection, Item
+
+    Admit = Callable[[Kind, Body, bool], None]  # (kind, complete body, dry run)
 
 
 class Cluster:
@@ -25,6 +28,7 @@ class Cluster:
         self.kinds = kinds_.of(document)
         self.storage = storage.Storage()
         self.establishing = 0.0  # controller seconds until a new custom kind is served
+        self.admitting: list[Admit] = []  # asked before a new object is stored; a Refusal keeps it out
 
     @property
     def schemas(self) -> schemas.Schemas:

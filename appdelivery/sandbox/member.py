@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.http.answers import ASGI
     from appdelivery.sandbox.storage import Body
 
+USUAL = 0.3  # of what a pod requests: an autoscaler with no script has something to measure
 NAMESPACES = ("", "namespaces")
 SYSTEM = "kube-system"
 QUERIES = "/api/v1/query"
@@ -77,6 +78,7 @@ class Member:
         if setup.uid and self.cluster.storage.family(NAMESPACES).get(("", SYSTEM)) is None:
             self.cluster.storage.commit(storage.ADDED, NAMESPACES, _system(setup.uid, self.cluster.clock.stamp()))
         self.controllers = controllers.start(self.cluster, nodes=setup.nodes, seed=setup.seed, certificate=setup.certificate)
+        self.controllers.figures.usual = USUAL
         self.access = Access(identities(setup.tokens))
         self.faults = Faults(setup.seed, cluster=setup.name, clock=self.cluster.clock, on_partition=on_partition)
         self.log = RequestLog()

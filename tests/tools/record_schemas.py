@@ -94,7 +94,9 @@ def columns(server: httpx.Client, groups: list[dict[str, Any]]) -> dict[str, lis
                 if "list" in resource["verbs"]:
                     table = answer(server, f"{base}/{resource['resource']}", TABLE)
                     if table.get("kind") == "Table":
-                        kept = [{k: c[k] for k in ("name", "type", "format", "priority")} for c in table["columnDefinitions"]]
+                        kept = [
+                            {k: c[k] for k in ("name", "type", "format", "priority")} for c in table["columnDefinitions"]
+                        ]
                         found[f"{name}/{version['version']}/{resource['resource']}"] = kept
     return found
 

@@ -6,7 +6,7 @@ One file per controller; `queue` runs them, `context` is what they are handed, `
 
 from __future__ import annotations
 
-from appdelivery.sandbox.controllers import bootstrap, table
+from appdelivery.sandbox.controllers import bootstrap, quota_usage, table
 from appdelivery.sandbox.controllers.queue import Controllers
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ def start(cluster: Cluster, *, nodes: Sequence[Body] = (), seed: int = 0, certif
     controllers = Controllers(cluster, table.CONTROLLERS, seed=seed)
     controllers.context.certificate = certificate
     controllers.resume()
+    cluster.admitting.append(lambda kind, body, dry_run: quota_usage.admit(cluster, kind, body, dry_run=dry_run))
     bootstrap.populate(cluster, nodes)
     controllers.settle()
     return controllers

@@ -55,6 +55,7 @@ def populate(cluster: Cluster, nodes: Sequence[Body]) -> None:
         )
     _make(cluster, _service())
     _make(cluster, _storage_class())
+    _make(cluster, _ingress_class())
     for node in nodes:
         _register(cluster, copy.deepcopy(node))
 
@@ -102,6 +103,15 @@ def _storage_class() -> Body:
         "kind": "StorageClass",
         "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
         "provisioner": "kubernetes.io/host-path",
+    }
+
+
+def _ingress_class() -> Body:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IngressClass",
+        "metadata": {"name": "nginx"},
+        "spec": {"controller": "k8s.io/ingress-nginx"},
     }
 
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Figures:
+    """usual: the share of its requests that a pod uses where nothing is set; None = nothing is known of it."""
+
     def __init__(self) -> None:
+        self.usual: float | None = None
         self._held: dict[tuple[str, str, str], tuple[float, bool]] = {}  # (namespace, subject, metric)
 
     def set(self, namespace: str, subject: str, metric: str, value: str | float, *, shared: bool = False) -> None:
@@ -46,7 +49,14 @@ class Figures:
             found = self._held.get((namespace, subject, metric))
             if found is not None:
                 return found[0] / max(ready, 1) if found[1] else found[0]
-        return None
+        return self._usual(pod, metric)
+
+    def _usual(self, pod: Body, metric: str) -> float | None:
+        containers = pod["spec"]["containers"]
+        requests = [(one.get("resources") or {}).get("requests") or {} for one in containers]
+        if self.usual is None or not all(metric in one for one in requests):
+            return None
+        return self.usual * float(sum([quantity.parse(one[metric]) for one in requests]))
 
 
 def _owners(context: Context, pod: Body) -> list[str]:

@@ -116,6 +116,8 @@ def _created(request: Request, new: Body, warnings: tuple[str, ...]) -> Written:
     warnings += rules.created(cluster, kind, new)
     if cluster.get(kind, namespace, name) is not None:
         raise status.already_exists(kind, name)
+    for admit in cluster.admitting:
+        admit(kind, new, request.options.dry_run)
     if request.options.dry_run:
         return Written(new, created=True, warnings=warnings)
     item = cluster.storage.commit(storage.ADDED, kind.family, conversion.stored(cluster, kind, new))
