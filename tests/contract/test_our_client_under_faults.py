@@ -98,6 +98,7 @@ async def test_a_403_is_one_request(place: Place) -> None:
     assert place.asked() == {("patch", "configmaps"): 1}
 
 
+@pytest.mark.slow
 async def test_a_403_disturbs_neither_requests_nor_watches_beside_it(place: Place) -> None:
     lab = place.lab
     await asyncio.gather(*[lab.apply(lab.config(f"c{number}")) for number in range(80)])
@@ -146,6 +147,7 @@ async def test_the_servers_words_are_kept_and_nothing_is_tried_again(
     assert [status for verb, _, status in place.served.requests() if verb == "patch"] == [code]
 
 
+@pytest.mark.slow
 async def test_throttling_is_waited_out_as_long_as_the_server_says(place: Place) -> None:
     place.fault(do="throttle", value=1, verbs=("patch",), count=1)
     begun = time.monotonic()
@@ -290,6 +292,7 @@ async def test_a_410_lists_anew_and_tells_what_vanished_meanwhile(place: Place) 
         await watching.until(lambda one: one.kind == "resync")
 
 
+@pytest.mark.slow
 async def test_a_server_that_always_says_410_is_not_asked_at_full_speed(place: Place) -> None:
     place.fault(do="expire", verbs=("watch",))
     async with place.lab.watching(CONFIG_MAP) as watching:
@@ -298,6 +301,7 @@ async def test_a_server_that_always_says_410_is_not_asked_at_full_speed(place: P
     assert place.asked().total() <= 10
 
 
+@pytest.mark.slow
 async def test_a_watch_that_falls_silent_is_taken_up_again(tmp_path: Path) -> None:
     async with _place(tmp_path, "east", limits=transport.Limits(idle_s=0.3)) as place:
         await _watched(place, do="stall")
@@ -313,6 +317,7 @@ async def test_a_stale_list_is_not_taken_for_the_present(place: Place) -> None:
     assert [fact.version for fact in found[CONFIG_MAP]] == [changed.version] != [applied.version]
 
 
+@pytest.mark.slow
 async def test_many_watches_do_not_hold_up_requests(place: Place) -> None:
     lab = place.lab
     async with contextlib.AsyncExitStack() as stack:
