@@ -123,14 +123,14 @@ def test_every_command_line_is_one_that_appctl_takes(
     import importlib
 
     from appdelivery.cli import commands as table
-    from appdelivery.cli import flags
+    from appdelivery.cli import parsers
 
     words = shlex.split(line)[1:]
     name = table.ALIASES.get(words[0], words[0])
     assert name in table.COMMANDS, f"{block}: there is no command {words[0]}"
     if words[1:] == ["--help"]:
         return
-    parser = flags.parser(name, importlib.import_module(table.module(name)))
+    parser = parsers.parser(name, importlib.import_module(table.module(name)))
     try:
         parser.parse_args(words[1:])
     except SystemExit:
@@ -189,12 +189,12 @@ def test_every_command_and_flag_is_described() -> None:
     import importlib
 
     from appdelivery.cli import commands as table
-    from appdelivery.cli import flags
+    from appdelivery.cli import parsers
 
     wanted = {f"appctl {name}" for name in table.COMMANDS}
     for name in table.COMMANDS:
         if name != "help":
-            parser = flags.parser(name, importlib.import_module(table.module(name)))
+            parser = parsers.parser(name, importlib.import_module(table.module(name)))
             wanted |= {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
     assert not absent(wanted, described())
 

@@ -70,11 +70,11 @@ def _choices(before: list[str], last: str) -> Iterable[str]:
         return ()
     import importlib
 
-    from appdelivery.cli import flags
+    from appdelivery.cli import parsers
 
     if name == "help":
         return commands.COMMANDS
-    parser = flags.parser(name, importlib.import_module(commands.module(name)))
+    parser = parsers.parser(name, importlib.import_module(commands.module(name)))
     valued = _valued(parser, before[-1])
     if valued is not None:
         return valued.choices or ()

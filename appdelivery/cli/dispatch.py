@@ -21,12 +21,12 @@ def run(words: list[str]) -> int:
     name = commands.ALIASES.get(name, name)
     if name not in commands.COMMANDS:
         return _unknown(name, rest)
-    from appdelivery.cli import flags
+    from appdelivery.cli import parsers
 
     place = commands.module(name)
     __import__(place)  # importlib's own module would import `warnings`
     command = sys.modules[place]
-    args = flags.parse(name, command, rest)
+    args = parsers.parser(name, command).parse_args(rest)
     args.words = words  # as typed: what to repeat after an interruption
     answer: int = command.run(args)
     return answer

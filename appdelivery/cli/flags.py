@@ -1,35 +1,10 @@
-"""Flags that mean the same everywhere, and the reading of a command's words.
-
-A command declares its flags as it would to argparse.  `words` reads what most people type most of the time; help,
-mistakes and whatever else is unusual are left to argparse (`parsers`), whose import costs a tenth of a whole render.
-"""
+"""Flags that mean the same everywhere; the parser of one command is made in `parsers`."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-    from types import ModuleType
-
-    from appdelivery.cli.parsers import Parser
-
-
-def parse(name: str, command: ModuleType, given: list[str]) -> Namespace:
-    """What the words after the command's name say.  UsageError, or SystemExit after help."""
-    from appdelivery.cli import words
-
-    declared = words.Declared()
-    command.add(declared)
-    add_common(declared)  # type: ignore[arg-type]
-    found: Namespace | None = words.read(declared, given)  # type: ignore[assignment]
-    return found if found is not None else parser(name, command).parse_args(given)
-
-
-def parser(name: str, command: ModuleType) -> Parser:
-    """argparse's parser of one command: for help, completion and mistakes."""
-    from appdelivery.cli import parsers
-
-    return parsers.parser(name, command)
+    from argparse import ArgumentParser
 
 
 def add_common(made: ArgumentParser) -> None:

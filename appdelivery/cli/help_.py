@@ -84,9 +84,9 @@ def run(args: Namespace) -> int:
             raise errors.UsageError(f"there is no command '{args.topic}'", hint="appctl help lists the commands")
         import importlib
 
-        from appdelivery.cli import flags
+        from appdelivery.cli import parsers
 
-        flags.parser(name, importlib.import_module(commands.module(name))).print_help()
+        parsers.parser(name, importlib.import_module(commands.module(name))).print_help()
     return 0
 
 

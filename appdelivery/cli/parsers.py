@@ -1,4 +1,4 @@
-"""argparse for one command: its help, its errors in our shape, and defaults from the environment.  Called by flags."""
+"""argparse for one command: its help, its errors in our shape, and defaults from the environment.  Called by dispatch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 
 from appdelivery import errors
-from appdelivery.cli import flags, words
+from appdelivery.cli import flags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,10 +68,14 @@ def _from_environment(made: argparse.ArgumentParser) -> None:
     """APPCTL_<FLAG> in upper snake case gives a flag's default."""
     for action in made._actions:
         long = next((o for o in action.option_strings if o.startswith("--")), "")
-        value = os.environ.get(words.variable(long)) if long else None
+        value = os.environ.get(_variable(long)) if long else None
         if value is None or action.dest == "help":
             continue
         action.default = _typed(made, action, value, long)
+
+
+def _variable(flag: str) -> str:
+    return "APPCTL_" + flag[2:].replace("-", "_").upper()
 
 
 def _typed(made: argparse.ArgumentParser, action: argparse.Action, value: str, long: str) -> Any:

@@ -8,13 +8,13 @@ import re
 import pytest
 import running
 
-from appdelivery.cli import commands, flags
+from appdelivery.cli import commands, parsers
 
 SCREEN = 62
 
 
 def helped(name: str) -> str:
-    return flags.parser(name, importlib.import_module(commands.module(name))).format_help()
+    return parsers.parser(name, importlib.import_module(commands.module(name))).format_help()
 
 
 @pytest.mark.parametrize("name", commands.COMMANDS)
@@ -31,7 +31,7 @@ def test_help_begins_with_the_purpose_and_an_example_and_ends_with_the_exit_code
 
 @pytest.mark.parametrize("name", commands.COMMANDS)
 def test_every_flag_and_argument_says_what_it_does(name: str) -> None:
-    made = flags.parser(name, importlib.import_module(commands.module(name)))
+    made = parsers.parser(name, importlib.import_module(commands.module(name)))
     for action in made._actions:
         assert action.help, f"{action.option_strings or action.dest} of {name} is not described"
         long = [option for option in action.option_strings if option.startswith("--")]
@@ -41,7 +41,7 @@ def test_every_flag_and_argument_says_what_it_does(name: str) -> None:
 def test_the_same_flag_means_the_same_everywhere() -> None:
     seen: dict[str, set[tuple[str, str]]] = {}
     for name in commands.COMMANDS:
-        made = flags.parser(name, importlib.import_module(commands.module(name)))
+        made = parsers.parser(name, importlib.import_module(commands.module(name)))
         for action in made._actions:
             for option in action.option_strings:
                 seen.setdefault(option, set()).add((action.dest, type(action).__name__))

