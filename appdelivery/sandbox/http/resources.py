@@ -34,6 +34,10 @@ DEPRECATED = {
     ("v1", "componentstatuses"): ("v1 ComponentStatus is deprecated in v1.19+",),
     ("v1", "endpoints"): ("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",),
 }
+# Whose last body answers their deletion; of every other kind it is a Status.
+ANSWERED_WHOLE = frozenset(
+    ("", plural) for plural in ("services", "serviceaccounts", "persistentvolumeclaims", "resourcequotas", "podtemplates")
+)
 NAMED = frozenset(["get", "update", "patch", "delete"])
 
 
@@ -176,7 +180,7 @@ def delete(call: Call, kind: Kind) -> Answer:
     form = negotiate.form(request.accept)
     given = bodies.read_options(request.content_type, call.body)
     body, gone = writes.delete(call.cluster, kind, request.key, parameters.deletion(request.query, given))
-    if gone:
+    if gone and kind.family not in ANSWERED_WHOLE:
         return answers.of(answers.success({**kind.details(request.name), "uid": body["metadata"]["uid"]}))
     return views.one(call.cluster, kind, body, form)
 

@@ -157,7 +157,10 @@ def _job(new: Body) -> None:
     labels = {
         "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name, "controller-uid": uid, "job-name": name,
     }  # fmt: skip
-    spec["template"].setdefault("metadata", {}).setdefault("labels", {}).update(labels)
+    of_pods = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
+    of_pods.update(labels)
+    if not metadata.get("labels"):
+        metadata["labels"] = dict(of_pods)
     selector = spec.setdefault("selector", {})
     selector.setdefault("matchLabels", {})["batch.kubernetes.io/controller-uid"] = uid
 

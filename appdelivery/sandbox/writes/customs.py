@@ -73,7 +73,10 @@ def _establish(cluster: Cluster, name: str, uid: str) -> None:
             "message": "the initial names have been accepted",
         },
     ]  # fmt: skip
-    status = {**body["status"], "conditions": conditions, "acceptedNames": body["spec"]["names"]}
+    stored = [version["name"] for version in body["spec"]["versions"] if version["storage"]]
+    status = {
+        **body["status"], "conditions": conditions, "acceptedNames": body["spec"]["names"], "storedVersions": stored,
+    }  # fmt: skip
     item = cluster.storage.commit(storage.MODIFIED, FAMILY, {**body, "metadata": dict(body["metadata"]), "status": status})
     serve(cluster, item.body)
 

@@ -301,6 +301,9 @@ def _apply(write: Write, live: Body, config: Body, managed: Managed, *, force: b
     entry.take(entry.paths - STRIPPED)
     if before is not None and entry.paths == before.paths:
         entry.tree = before.tree
+    compared = merging.compare(write.type, live, merged)
+    if not (compared.added or compared.modified or compared.removed):
+        entry.time = before.time if before is not None else None
     return merged, after
 
 

@@ -96,6 +96,8 @@ def create(cluster: Cluster, kind: Kind, namespace: str, body: Body, options: Op
     sent = identity.received(cluster, kind, body, namespace, None)
     request = _request(cluster, kind, options)
     new, warnings = request.received(sent)
+    if new["metadata"].get("resourceVersion"):
+        raise status.Refusal(500, "", "resourceVersion should not be set on objects to be created")
     entries = ownership.stated(None, sent, subresource="")
     new["metadata"].pop("managedFields", None)
     owned = ownership.updated(request.write(), None, new, entries, blank=request.blank())
