@@ -22,6 +22,7 @@ STATEFUL = (
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
     "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
 )
+PLACEMENT = ("nodeSelector", "affinity", "tolerations", "schedulingGates")
 MISMATCH = "`selector` does not match template `labels`"
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
@@ -92,8 +93,25 @@ def _with_claims(spec: Body) -> Body:
 
 def job(old: Body | None, new: Body) -> Iterator[Cause]:
     yield from _job_spec(new["spec"], "spec", is_template=False)
-    if old is not None:
-        yield from _same(old, new, "completions", "completionMode", "selector", "template", "backoffLimitPerIndex")
+    if old is None:
+        return
+    yield from _same(old, new, "completions", "completionMode", "selector")
+    if old["spec"].get("suspend") and "startTime" not in (old.get("status") or {}):
+        before, after = old["spec"]["template"]["spec"], new["spec"]["template"]["spec"]
+        if _settled(before) != _settled(after):
+            yield words.invalid("spec.template.spec", after, words.IMMUTABLE)
+    else:
+        yield from _same(old, new, "template")
+    yield from _same(old, new, "backoffLimitPerIndex")
+
+
+def _settled(pod: Body) -> Body:
+    """What of a pod may not even change while its job is suspended and never ran: all but resources and placement."""
+    kept = {key: value for key, value in pod.items() if key not in PLACEMENT}
+    for key in ("containers", "initContainers"):
+        if key in kept:
+            kept[key] = [{k: v for k, v in one.items() if k != "resources"} for one in kept[key]]
+    return kept
 
 
 def cron_job(old: Body | None, new: Body) -> Iterator[Cause]:
