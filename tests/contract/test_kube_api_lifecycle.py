@@ -217,7 +217,8 @@ async def test_a_namespace_that_cannot_end_says_why(api: Api) -> None:
     assert found["NamespaceContentRemaining"]["message"] == (
         "Some resources are remaining: configmaps. has 1 resource instances"
     )
-    await _release(api)  # a real server looks again after a while that grows: nobody waits for the end here
+    await _release(api)
+    await api.gone(f"{NAMESPACES}/{api.namespace}")
 
 
 async def test_a_deployment_makes_a_replica_set_and_pods_that_it_owns(api: Api) -> None:
