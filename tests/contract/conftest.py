@@ -25,6 +25,7 @@ CASE = re.compile(r"^- `(test_[^`]+)`: (.+)$", re.MULTILINE)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     with open(f"{HERE}/known_divergence.md") as file:
         known = dict(CASE.findall(file.read().partition("## Cases")[2].partition("\n## ")[0]))
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)  # stable: the rest stays in its order
     for item in items:
         if item.path.parent.as_posix() == HERE:
             reason = known.get(item.name) or ("[sandbox" in item.name and known.get(item.name.partition("[")[0]))

@@ -169,6 +169,7 @@ async def test_a_namespace_name_is_a_label(api: Api) -> None:
     reply.refused(422, "Invalid", name="a.b", kind="Namespace")
 
 
+@pytest.mark.early
 async def test_a_namespace_takes_its_content_along(api: Api) -> None:
     _needs_controllers(api)
     await api.create(api.config())
@@ -178,6 +179,7 @@ async def test_a_namespace_takes_its_content_along(api: Api) -> None:
     await api.gone(f"{NAMESPACES}/{api.namespace}")
 
 
+@pytest.mark.early
 async def test_a_terminating_namespace_takes_nothing_new(api: Api) -> None:
     _needs_controllers(api)
     await _held(api)
@@ -200,6 +202,7 @@ async def test_a_terminating_namespace_takes_nothing_new(api: Api) -> None:
     await api.gone(f"{NAMESPACES}/{api.namespace}")
 
 
+@pytest.mark.early
 async def test_a_namespace_that_cannot_end_says_why(api: Api) -> None:
     _needs_controllers(api)
     await _held(api)
