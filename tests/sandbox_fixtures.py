@@ -178,6 +178,8 @@ async def _farewell(listener: serve.Listener) -> None:
                 await asyncio.sleep(0.001)
             if server is not None:
                 await server.wait_closed()
+    listener.cut()  # whoever has not answered the goodbye by now
+    await asyncio.sleep(0)
 
 
 def _private(path: str, flags: int) -> int:
@@ -223,6 +225,7 @@ async def on_plane(planes: Planes, context: str = "") -> AsyncIterator[Api]:
             yield api
         finally:
             await api.delete(f"/api/v1/namespaces/{api.namespace}", propagationPolicy="Background")
+    await asyncio.sleep(0)  # transports that were cut are told that they are closed
 
 
 async def _namespace(api: Api, name: str) -> None:

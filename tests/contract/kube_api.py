@@ -324,7 +324,13 @@ class Http:
     async def exchange(self, verb: str, target: str, headers: Mapping[str, str], body: bytes) -> AsyncIterator[Answering]:
         url = URL(self.server + target, encoded=True)
         async with self.session.request(verb, url, data=body or None, headers=dict(headers), ssl=self.tls) as response:
-            yield _HttpAnswer(response)
+            try:
+                yield _HttpAnswer(response)
+            finally:
+                # A watch that is left halfway: TLS would say goodbye when the loop of this test is gone.
+                if response.connection is not None and response.connection.transport is not None:
+                    response.connection.transport.abort()
+                    await asyncio.sleep(0)
 
 
 class _HttpAnswer:
