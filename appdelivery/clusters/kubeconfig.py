@@ -93,8 +93,9 @@ def read(*, context: str = "", paths: Sequence[str] = ()) -> Credentials:
         return _credentials(documents, own=True, context=context, trust=Trust())
     if not context and os.environ.get("KUBERNETES_SERVICE_HOST") and os.path.exists(f"{ACCOUNT}/token"):
         return in_cluster()
+    places = _places(paths)
     raise errors.NotFound(
-        f"find a cluster: {' and '.join(_places(paths))} do not exist",
+        f"find a cluster: {' and '.join(places)} {'does' if len(places) == 1 else 'do'} not exist",
         code="kubeconfig.missing",
         hint="set KUBECONFIG or pass --kubeconfig FILE",
     )
