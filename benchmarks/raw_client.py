@@ -23,15 +23,19 @@ HEADERS = {"Content-Type": "application/apply-patch+yaml", "Accept": "applicatio
 
 
 @contextlib.asynccontextmanager
-async def session(server: str, ca: str, certificate: str, key: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client certificate, as the kubeconfig of the control plane has it."""
+async def session(
+    server: str, ca: str, certificate: str = "", key: str = "", *, token: str = ""
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client certificate, as the kubeconfig of the control plane has it, or a token."""
     context = ssl.create_default_context(cadata=ca)
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(f"{certificate}\n{key}")
-        file.flush()
-        context.load_cert_chain(file.name)
+    if certificate:
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(f"{certificate}\n{key}")
+            file.flush()
+            context.load_cert_chain(file.name)
     connector = aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=60)
-    async with aiohttp.ClientSession(server, connector=connector) as made:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with aiohttp.ClientSession(server, connector=connector, headers=headers) as made:
         yield made
 
 

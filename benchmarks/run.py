@@ -13,10 +13,11 @@ from side_by_side import ROOT, table
 def main() -> int:
     import apply
     import render
+    import sandbox
 
     chosen = [word for word in sys.argv[1:] if not word.startswith("-")]
     results = {}
-    for name, module in (("render", render), ("apply", apply)):
+    for name, module in (("render", render), ("apply", apply), ("sandbox", sandbox)):
         if not chosen or name in chosen:
             ratios = module.run()
             results[name] = [asdict(ratio) for ratio in ratios]

@@ -169,6 +169,9 @@ def _status(args: Namespace) -> int:
     if found is None:
         printing.notice("no sandbox is running; appctl sandbox start", args)
         return 1
+    if args.output in ("json", "yaml"):
+        printing.answer(found, args.output)
+        return 0
     printing.items(found["clusters"], COLUMNS, args, kind="cluster")
     kept = f"kept in {found['state']}" if found["state"] else "in memory"
     printing.notice(f"process {found['pid']}, speed {found['speed']:g}, {kept}\n  {found['kubeconfig']}", args)

@@ -88,7 +88,9 @@ def test_three_clusters_start_are_found_and_end(home):
 
     shown = sandbox("status", "-o", "json", home=home)
     assert shown.code == 0
-    assert [one["name"] for one in json.loads(shown.out)["items"]] == ["sandbox-1", "sandbox-2", "sandbox-3"]
+    answer = json.loads(shown.out)
+    assert [one["name"] for one in answer["clusters"]] == ["sandbox-1", "sandbox-2", "sandbox-3"]
+    assert (answer["kubeconfig"], answer["pid"]) == (path, told(home)["pid"])
     again = sandbox("start", home=home)
     assert again.code == 2
     assert f"one runs already as process {told(home)['pid']}" in again.err
