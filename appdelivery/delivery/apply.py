@@ -1,7 +1,8 @@
-"""Walks the change graph: a ready queue, no barriers (delivery.md section 5).  Called by release.
+"""Walks the change graph: a ready queue, no barriers (delivery.md section 5).  Called by session.
 
-A node starts when its own edges hold; what failed takes those that wait for it with it.  Writing is send.py's and
-prune.py's, seeing is observe.py's, the patience is wait.py's; this module only knows which node is where.
+A node starts when its own edges hold; what failed takes those that wait for it with it.  Nodes may join while it walks,
+and several callers may wait for theirs: whoever waits does the hearing for all.  Writing is send.py's and prune.py's,
+seeing is observe.py's, the patience is wait.py's; this module only knows which node is where.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from appdelivery.model.live import Health, Live
 from appdelivery.model.record import changed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from appdelivery.delivery.observe import Observer
@@ -41,9 +42,9 @@ NEWER_S = 5.0  # how often a run that waits looks whether a newer release wants 
 class Walk:
     run: Run
     observer: Observer
-    nodes: dict[Identity, Node]
     edges: Sequence[Edge]
     act: Act
+    nodes: dict[Identity, Node] = field(default_factory=dict)
     trackers: dict[str, wait.Tracker] = field(default_factory=dict)
     _others: dict[Identity, list[tuple[Identity, str]]] = field(default_factory=dict)
     _waiters: dict[Identity, list[Identity]] = field(default_factory=dict)
@@ -57,37 +58,47 @@ class Walk:
     _telling: bool = False
     _alarm: asyncio.Future[None] | None = None
     _namespaces: dict[str, list[str]] = field(default_factory=dict)
+    _hearing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _trouble: BaseException | None = None
 
-    async def walk(self) -> None:
-        """Returns when every node is where it will stay; the nodes say how it went."""
-        self._connect()
-        try:
-            for node in list(self.nodes.values()):
-                self._begin(node)
-            while not self._over():
-                await self._hear()
-        finally:
-            left: list[asyncio.Future[None]] = [*self._tasks, *([self._alarm] if self._alarm is not None else [])]
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
-
-    def _connect(self) -> None:
+    def join(self, nodes: Mapping[Identity, Node]) -> None:
+        """Edges to what has not joined bind nobody: it comes in a later step, or the plan has seen that it exists."""
+        new = dict(nodes)
+        self.nodes.update(nodes)
         for edge in self.edges:
-            if edge.waiter in self.nodes or graph.is_join(edge.waiter):
-                for identity in (edge.waiter, edge.other):
-                    if graph.is_join(identity):
-                        self.nodes.setdefault(identity, Node(identity))
-                self._others.setdefault(edge.waiter, []).append((edge.other, edge.until))
-                self._waiters.setdefault(edge.other, []).append(edge.waiter)
+            if edge.waiter not in new and not (graph.is_join(edge.waiter) and edge.other in new):
+                continue
+            for identity in (edge.waiter, edge.other):
+                if graph.is_join(identity) and identity not in self.nodes:
+                    new[identity] = self.nodes[identity] = Node(identity)
+            self._others.setdefault(edge.waiter, []).append((edge.other, edge.until))
+            self._waiters.setdefault(edge.other, []).append(edge.waiter)
         for edge in self.edges:
-            node = self.nodes.get(edge.other)
+            node = new.get(edge.other)
             if node is not None and node.item is not None and edge.until == "ready" and not graph.is_join(edge.waiter):
                 node.wait_class = "required"
-        self._moving = dict(self.nodes)
-        for cluster, (_, _, namespace, _) in self.nodes:
+        self._moving.update(new)
+        for cluster, (_, _, namespace, _) in new:
             if namespace and namespace not in self._namespaces.setdefault(cluster, []):
                 self._namespaces[cluster].append(namespace)
+        for node in new.values():
+            self._begin(node)
+
+    async def settled(self, nodes: Mapping[Identity, Node]) -> None:
+        """Returns when these, which have joined, are where they will stay; the nodes say how it went."""
+        while not self._over(nodes):
+            async with self._hearing:
+                if self._trouble is not None:
+                    raise self._trouble
+                if not self._over(nodes):
+                    await self._hear()
+
+    async def close(self) -> None:
+        """What is on its way is let go of: a request that was sent may still take effect."""
+        left: list[asyncio.Future[None]] = [*self._tasks, *([self._alarm] if self._alarm is not None else [])]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def _put(self, node: Node, state: str) -> None:
         """Every change of a node's state."""
@@ -307,10 +318,10 @@ class Walk:
             self.run.hooks.progress(fallen)
         self._tell(node)
 
-    def _over(self) -> bool:
-        if self._tasks or not self.observer.queue.empty():
-            return False
-        return self.run.recorder.superseded or not self._moving
+    def _over(self, nodes: Mapping[Identity, Node]) -> bool:
+        if self.run.recorder.superseded:
+            return not self._tasks and self.observer.queue.empty()
+        return self._moving.keys().isdisjoint(nodes.keys())
 
     def _may_stay(self, node: Node) -> bool:
         """To be there is enough for what does not gate, and for everything when health is not waited for."""
@@ -326,6 +337,7 @@ class Walk:
 
     def _heard(self, heard: Any) -> None:
         if isinstance(heard, BaseException):
+            self._trouble = heard
             raise heard
         if isinstance(heard, Sight):
             self._see(heard)

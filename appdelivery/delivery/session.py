@@ -1,0 +1,312 @@
+"""One worker's work on one release: steps deliver their parts, the end prunes and gives the verdict.  Called by the actions
+of workflows and by release.
+
+open: look, plan, record the intents of the whole desired set, before anything of it is written (a crash orphans nothing,
+and what newer releases measure by is there) > deliver, as often as steps ask for parts, also side by side > finish: prune,
+give replicas back, record the result.  Safe to open again after a stop at any point: what was done is found in the
+inventory and in the clusters, and not done twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from appdelivery.delivery import apply, dataflow, look, observe, plan, prune, send, steps, verdict
+from appdelivery.delivery.ports import ObjectIntended
+from appdelivery.delivery.recorder import Recorder
+from appdelivery.delivery.work import Ended, Run
+from appdelivery.model import fieldpath, marks
+from appdelivery.model.change import Change, Outcome, Plan, Why
+from appdelivery.model.history import Managed
+from appdelivery.model.record import changed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from appdelivery.delivery.desired import Desired
+    from appdelivery.delivery.ports import Applied, Fact, Fleet, Identity, Journal
+    from appdelivery.delivery.steps import Node
+    from appdelivery.delivery.work import Hooks, Work
+    from appdelivery.model.change import Edge
+    from appdelivery.model.history import Lease
+    from appdelivery.model.refs import Ref
+
+    Chosen = Callable[[Desired], bool]
+
+
+OVER = ("succeeded", "failed", "terminated", "superseded")
+
+
+@dataclass(slots=True)
+class Session:
+    """Made by `open_`, ended by `close`.  walk: of everything that is written, over all steps."""
+
+    run: Run
+    observer: observe.Observer
+    made: Plan
+    walk: apply.Walk
+    items: dict[Identity, Desired] = field(default_factory=dict)
+    changes: dict[Identity, Change] = field(default_factory=dict)
+
+
+async def open_(fleet: Fleet, journal: Journal, work: Work, lease: Lease, hooks: Hooks) -> Session | Ended:
+    """Ended: the release was over already."""
+    recorder = Recorder(journal, lease, work.release, hooks.in_thread, hooks.sleep, hooks.clock)
+    newest = await hooks.in_thread(lambda: journal.newest(work.app))
+    if newest is not None and newest.number == work.release.number and newest.outcome in OVER:
+        return Ended(newest.number, newest.outcome, newest.message, dict(newest.counts or {}))
+    recorder.newest = newest.number if newest is not None else 0
+    inventory = await hooks.in_thread(lambda: journal.inventory(work.app))
+    known = work.known if work.settled else None
+    if known is None:
+        known = await look.look(fleet, work.installation, work.app, work.desired, inventory)
+    run = Run(
+        fleet,
+        work,
+        hooks,
+        recorder,
+        manager=marks.manager_of(work.app),
+        fence=lease.fence,
+        known=known,
+        rows={row.identity: row for row in inventory},
+    )
+    made = _plan(run)
+    run.warnings += made.warnings
+    _find_autoscalers(run)
+    if not recorder.superseded:
+        await recorder.record(_intents(run))
+    observer = observe.Observer(fleet, work.installation, work.app, hooks.sleep)
+    session = Session(run, observer, made, apply.Walk(run, observer, made.edges, _upserts(run, observer)))
+    session.items = {item.identity: item for item in work.desired}
+    session.changes = {change.subject.identity: change for change in made.changes}
+    return session
+
+
+async def close(session: Session) -> None:
+    await session.walk.close()
+    await session.observer.close()
+
+
+async def deliver(session: Session, chosen: Chosen = lambda _: True) -> dict[Identity, Node]:
+    """Writes a part of the desired set and waits until it is as healthy as the release asks for.  What an earlier step
+    has delivered is waited for, not written again.  Answers the part's nodes: they say how it went."""
+    nodes: dict[Identity, Node] = {}
+    new: dict[Identity, Node] = {}
+    for identity, item in session.items.items():
+        if not chosen(item):
+            continue
+        node = session.walk.nodes.get(identity)
+        if node is None:
+            wait_class = session.run.hooks.wait_class(item.subject.ref, item.body)
+            node = new[identity] = steps.Node(identity, session.changes[identity], item, wait_class=wait_class)
+        nodes[identity] = node
+    session.walk.join(new | _outside(session, new))
+    await session.walk.settled(nodes)
+    return nodes
+
+
+def _outside(session: Session, new: dict[Identity, Node]) -> dict[Identity, Node]:
+    """What the new ones wait for and this release does not write, or wrote before this session."""
+    found: dict[Identity, Node] = {}
+    run = session.run
+    for edge in session.made.edges:
+        if edge.waiter not in new or edge.other in new or edge.other in session.walk.nodes:
+            continue
+        fact, row = run.known.facts.get(edge.other), run.rows.get(edge.other)
+        later = edge.other in session.items and (row is None or row.release != run.work.release.number)
+        if fact is not None and not later:
+            found[edge.other] = steps.outside(edge.other, fact.ref)
+    return found
+
+
+async def finish(session: Session, failed: str = "") -> Ended:
+    """Prunes what is no longer wanted and records how the release ended.  failed: why it did not come so far that
+    anything may be deleted; what no step has delivered is left as it is."""
+    run, nodes = session.run, session.walk.nodes
+    deletes: dict[Identity, Node] = {}
+    if run.work.prune and not failed and not run.recorder.superseded and not _stands_in_the_way(nodes.values()):
+        deletes = await _walk_deletes(session, _deletable(session.made))
+        if not run.recorder.superseded:
+            await _give_back(session, deletes)
+    return await verdict.end(run, session.made, nodes, deletes, failed=failed)
+
+
+def _plan(run: Run) -> Plan:
+    """Made anew, for the world has moved since the release was opened; a saved plan limits it to what it lists."""
+    work = run.work
+    newest = work.release.number
+    situation = plan.Situation(work.installation, newest, work.release.request, work.depends_on, work.trusted)
+    made = plan.plan(
+        work.app,
+        work.desired,
+        list(run.rows.values()),
+        run.known,
+        situation=situation,
+        given=work.policies,
+        consent=work.consent,
+    )
+    return made if work.exact is None else changed(made, changes=_only(made.changes, work.exact))
+
+
+def _only(changes: Sequence[Change], exact: Plan) -> tuple[Change, ...]:
+    listed = {(change.subject.identity, change.action) for change in exact.writes}
+    out = []
+    for change in changes:
+        if (
+            change.action in ("create", "update", "replace", "delete")
+            and (change.subject.identity, change.action) not in listed
+        ):
+            why_not = Why("not-in-plan", f"the saved plan does not {change.action} it", {})
+            change = changed(change, action="skip", why=why_not)
+        out.append(change)
+    return tuple(out)
+
+
+def _find_autoscalers(run: Run) -> None:
+    """Those that are going count until they are gone."""
+    run.scaled = plan.autoscaled(run.work.desired, run.known)
+    for item in run.work.desired:
+        least = fieldpath.get(item.body, ("spec", "minReplicas"))
+        if item.subject.ref.kind == "ScaledObject":
+            least = fieldpath.get(item.body, ("spec", "minReplicaCount"))
+        if isinstance(least, int) and least > 0:
+            run.minimum[item.identity] = least
+
+
+def _intents(run: Run) -> list[Fact]:
+    """Rows before the first apply, so that a crash cannot orphan an object; and what newer releases measure by (G1)."""
+    release = run.work.release
+    return [
+        ObjectIntended(
+            Managed(
+                app=run.work.app,
+                cluster=item.subject.cluster,
+                ref=item.subject.ref,
+                component=item.subject.component,
+                origin=str(item.origin),
+                mode=item.mode,
+                state="intended",
+                wanted=release.number,
+                release=0,
+                revision=release.revision,
+                fence=run.fence,
+                gc=item.gc,
+                propagation=item.propagation,
+                wait=run.hooks.wait_class(item.subject.ref, item.body),
+            )
+        )
+        for item in run.work.desired
+    ]
+
+
+def _upserts(run: Run, observer: observe.Observer) -> apply.Act:
+    flow = dataflow.Flow(run)
+
+    async def gone(cluster: str, ref: Ref, uid: str) -> None:
+        await observer.gone(cluster, ref, uid, within=run.work.policies.patience.deadline)
+
+    async def act(node: Node) -> tuple[Outcome, Applied | None]:
+        assert node.change is not None
+        assert node.item is not None
+        change, item = node.change, node.item
+        if item.waits:
+            resolved = await flow.resolved(item)
+            if isinstance(resolved, str):
+                return Outcome(change, "failed", resolved), None
+            item = node.item = resolved
+            change = _planned_again(run, item)
+            if change.action not in ("create", "update", "replace"):
+                return Outcome(change, "done" if change.action == "unchanged" else "failed", change.why.text), None
+        return await send.send(run, change, item, gone)
+
+    return act
+
+
+def _planned_again(run: Run, item: Desired) -> Change:
+    work = run.work
+    situation = plan.Situation(work.installation, work.release.number, work.release.request, trusted=work.trusted)
+    rows = [row for row in run.rows.values() if row.identity == item.identity]
+    made = plan.plan(work.app, [item], rows, run.known, situation=situation, given=work.policies, consent=work.consent)
+    return made.changes[0] if work.exact is None else _only(made.changes, work.exact)[0]
+
+
+async def _walk_deletes(session: Session, made: Plan) -> dict[Identity, Node]:
+    run, observer = session.run, session.observer
+    wanted = {item.identity for item in run.work.desired}
+    going = {c.subject.identity: steps.Node(c.subject.identity, c) for c in made.changes if c.action == "delete"}
+    kept = {c.subject.identity for c in made.changes if c.action == "skip" and c.why.code in verdict.LET_GO}
+    facts = prune.closing(
+        run.rows.values(),
+        wanted,
+        run.known,
+        installation=run.work.installation,
+        app=run.work.app,
+        request=run.work.release.request,
+        kept=kept,
+    )
+    if facts:
+        await run.recorder.record(facts)
+    if not going:
+        return {}
+    awaited = {edge.other for edge in made.edges if edge.until == "gone" and edge.hard}
+
+    async def act(node: Node) -> tuple[Outcome, Applied | None]:
+        assert node.change is not None
+        return await prune.delete(run, node.change, observer, waited_for=node.identity in awaited)
+
+    await _walked(session, going, [edge for edge in made.edges if edge.until == "gone"], act)
+    return going
+
+
+async def _walked(session: Session, nodes: dict[Identity, Node], edges: Sequence[Edge], act: apply.Act) -> None:
+    """A walk of its own, once that of the writes is over."""
+    walk = apply.Walk(session.run, session.observer, edges, act)
+    try:
+        walk.join(nodes)
+        await walk.settled(nodes)
+    finally:
+        await walk.close()
+
+
+async def _give_back(session: Session, deletes: dict[Identity, Node]) -> None:
+    """Replicas return to their author once the autoscaler is gone (delivery.md 6.3): until then its number held."""
+    run = session.run
+    gone = {identity for identity, node in deletes.items() if node.state == "gone"}
+    freed = {target for target, scaler in run.scaled.items() if scaler in gone}
+    if not freed:
+        return
+    run.scaled = {target: scaler for target, scaler in run.scaled.items() if scaler not in gone}
+    again: dict[Identity, Node] = {}
+    for node in session.walk.nodes.values():
+        ref = node.identity[1]
+        if node.item is not None and (node.identity[0], ref[2], ref[1], ref[3]) in freed:
+            row = run.rows.get(node.identity)
+            paths = plan.retaken(node.item, row) if row is not None else ()
+            if paths:
+                change = Change(
+                    node.item.subject, "update", Why("field-retaken", "its autoscaler is gone", {"paths": list(paths)})
+                )
+                again[node.identity] = steps.Node(node.identity, change, node.item, wait_class=node.wait_class)
+    if not again:
+        return
+    run.known = await look.look(
+        run.fleet, run.work.installation, run.work.app, [n.item for n in again.values() if n.item], ()
+    )
+    await _walked(session, again, (), _upserts(run, session.observer))
+    session.walk.nodes.update(again)
+
+
+def _stands_in_the_way(nodes: Iterable[Node]) -> bool:
+    """Whether anything wanted failed: then nothing is deleted.  A cluster that does not answer holds up only itself (G9)."""
+    return any(
+        node.state == "failed" or (node.state == "skipped" and node.change is not None and node.change.action == "skip")
+        for node in nodes
+    )
+
+
+def _deletable(made: Plan) -> Plan:
+    """G3: what left a place goes only when the whole new placement is known to be healthy."""
+    if all(change.action != "unknown" for change in made.changes):
+        return made
+    return changed(made, changes=tuple([c for c in made.changes if c.why.code != "placement-removed"]))
