@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from appdelivery.catalog import expectations, layouts, sources
+from appdelivery.catalog import expectations, layouts, sources, steps
 from appdelivery.errors import SourceError, SpecError
 from appdelivery.language import schema
 from appdelivery.model import suggest
@@ -26,7 +26,23 @@ if TYPE_CHECKING:
 
     Render = Callable[[Any], None]  # a whole Application as a tree; raises SpecError when it cannot be rendered
 
-FIELDS = frozenset(("name", "parameters", "context", "expect", "match", "errors", "warnings", "health", "status", "details"))
+FIELDS = frozenset(
+    (
+        "name",
+        "parameters",
+        "context",
+        "expect",
+        "match",
+        "errors",
+        "warnings",
+        "health",
+        "status",
+        "details",
+        "result",
+        "outputs",
+    )
+)
+EXPECTATIONS = ("expect", "errors", "warnings", "status", "details", "outputs")
 MATCHES = ("equal", "subset")
 LIVE = frozenset(("health", "status", "details"))  # cases over live objects, which `health` gives
 
@@ -156,8 +172,8 @@ def _list(tree: Any, file: str) -> list[dict[str, Any]]:
         if case.get("match", "equal") not in MATCHES:
             message = f"match is one of {', '.join(MATCHES)}"
             problems.append(Problem(message, code="test.case", file=file, path=(index, "match")))
-        if not {"expect", "errors", "warnings", "status", "details"} & set(case):
-            message = f"case '{case['name']}' expects nothing; give expect, errors, warnings, status or details"
+        if not set(EXPECTATIONS) & set(case):
+            message = f"case '{case['name']}' expects nothing; give one of {', '.join(EXPECTATIONS)}"
             problems.append(Problem(message, code="test.case", file=file, path=(index,)))
     if problems:
         from appdelivery.language.text import source
@@ -183,7 +199,7 @@ def _of_case(definition: Definition, label: str, file: str, case: dict[str, Any]
         return CaseResult(label, name, False, file, expectations.lines("errors", wanted, ["(it was accepted)"])), None
     differences = [
         expectations.difference(what, case[what], made[what], subset=case.get("match") == "subset")
-        for what in ("expect", "status", "details")
+        for what in ("expect", "status", "details", "outputs")
         if what in case
     ]
     if "warnings" in case:
@@ -194,7 +210,7 @@ def _of_case(definition: Definition, label: str, file: str, case: dict[str, Any]
 
 
 def _made(definition: Definition, case: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """What the definition makes of the case: {expect, status, details}, and the warnings of its checks."""
+    """What the definition makes of the case: {expect, status, details, outputs}, and the warnings of its checks."""
     parameters = _parameters(definition, case)
     context = expectations.context(definition, case.get("context") or {})
     if LIVE & set(case):
@@ -202,7 +218,12 @@ def _made(definition: Definition, case: dict[str, Any]) -> tuple[dict[str, Any],
     failed = definition.code.checks(parameters, context)
     if errors := [p for p in failed if p.level == "error"]:
         raise SpecError(errors)
-    return {"expect": expectations.rendered(definition, parameters, context)}, [p.message for p in failed]
+    warnings = [p.message for p in failed]
+    if definition.kind == layouts.STEP:
+        made = steps.arguments(definition, parameters, context)
+        given = steps.outputs(definition, parameters, context, case.get("result") or {}) if "outputs" in case else {}
+        return {"expect": made, "outputs": given}, warnings
+    return {"expect": expectations.rendered(definition, parameters, context)}, warnings
 
 
 def _parameters(definition: Definition, case: dict[str, Any]) -> Any:

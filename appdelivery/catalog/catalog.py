@@ -174,6 +174,7 @@ def _definition(compiled: Compiled, path: str, source: Source) -> Definition:
         examples=tuple(metadata.get("examples") or ()),
         file=path,
         source=source.label,
+        outputs=compiled.named,
     )
 
 

@@ -48,6 +48,10 @@ def context(definition: Definition, given: dict[str, Any]) -> dict[str, Any]:
         "owned": dict.fromkeys(definition.owns, definition.name),
         "output": {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}},
         "outputs": {},
+        "stepName": name,
+        "stepGroupName": None,
+        "stepSessionID": "01J0000000000000000000STEP",
+        "spanID": "01J0000000000000000000STEP",
         **given,
     }
 

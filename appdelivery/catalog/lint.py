@@ -121,7 +121,8 @@ def _of(definition: Definition) -> list[Problem]:
     texts = "\n".join([text.decode("utf-8", "replace") for _, text in compiled.files])
     found += _descriptions(definition, nodes.to_plain(root))
     found += _unused_types(definition, nodes.to_plain(root), texts)
-    found += _unused_parameters(definition, texts)
+    if definition.kind != layouts.STEP or any(key.text == "with" for key, _ in root.pairs):
+        found += _unused_parameters(definition, texts)  # without `with` the action of a step gets them all
     found += _defaults(definition)
     found += [
         _warning(code, message, definition.file, path, hint=hint)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Node = nodes.Scalar | nodes.Mapping | nodes.Sequence
     Finding = tuple[str, str, Path, str]  # code, message, path, hint
 
-SECTIONS = ("let", "outputs", "patch", "patches", "patchOutputs")
+SECTIONS = ("let", "outputs", "patch", "patches", "patchOutputs", "with")
 CONTRACT = frozenset((marks.NAME, marks.NAMESPACE, marks.COMPONENT, marks.APP_REVISION, marks.RESOURCE_TYPE))
 GUARDS = re.compile(r"\b(default|d)\s*\(|\b(if|and|or)\b|\bis\b")
 MEMBER = re.compile(r"\bparameters\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)\b(?!\()")

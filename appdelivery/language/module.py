@@ -31,7 +31,7 @@ OTHERS = bytes([byte for byte in range(256) if byte not in CONTAINERS + SHARED])
 UNKNOWN = float("inf"), float("inf")
 LEAST = 16  # nodes that parameters are taken to have at least: so many are in the small parts of context
 LANGUAGE = 1  # raised when any rendering may change: enters revision keys
-CODE = 8  # raised when generated code may change: enters cache keys
+CODE = 9  # raised when generated code may change: enters cache keys
 RENDER = ("outputs", "patch", "patches", "patchOutputs", "selector")  # sections of one function, in the order of Made
 
 
@@ -76,6 +76,7 @@ class Compiled:
     deferred: bool = False  # some parameter holds expressions that are evaluated later
     bound: tuple[int, int, int, int, int] | None = None  # of what `render` makes (sizes.total)
     defaults: int = 0  # nodes of defaults that may enter one map of the parameters
+    named: tuple[str, ...] = ()  # names that `outputs` gives, where they are values and not objects
 
 
 def compile(

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
         def status(self, live: dict[str, Any]) -> str | None: ...
         def details(self, live: dict[str, Any]) -> dict[str, str] | None: ...
+        def values(self, live: dict[str, Any]) -> dict[str, Any] | None:
+            """The `outputs` of a step.  live: parameters, context, result (what its action gave)."""
 
 
 @record
@@ -68,3 +70,4 @@ class Definition:
     examples: tuple[Any, ...] = ()
     file: str = ""
     source: str = "shipped"  # shipped, installation, project, command line
+    outputs: tuple[str, ...] = ()  # of a step: names that `valueFrom` may use

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from appdelivery.catalog.cases import CaseResult
     from appdelivery.catalog.catalog import Catalog
+    from appdelivery.model.application import Application
 
 
 def validate(request: documents.Request, definitions: Sequence[str], context: RenderContext) -> list[Problem]:
@@ -22,6 +23,7 @@ def validate(request: documents.Request, definitions: Sequence[str], context: Re
     try:
         work = rendering.load(request, definitions)
         found = [*work.loaded.warnings, *[p for app in work.loaded.applications for p in expressions.problems(app)]]
+        found += [p for app in work.loaded.applications for p in steps(app, work.catalog)]
         for _, rendered in rendering.render(work, context):
             from appdelivery.delivery import desired
 
@@ -30,7 +32,40 @@ def validate(request: documents.Request, definitions: Sequence[str], context: Re
             found += [Problem(text, code="delivery.notice", level="warning") for text in checked.warnings]
         return rendering.located(work, found)
     except errors.SpecError as error:
-        return list(error.problems)
+        return [*error.problems, *_refused_steps(request, definitions)]
+
+
+def steps(app: Application, known: Catalog) -> list[Problem]:
+    """What is wrong with the steps of an application's workflow, by their definitions."""
+    if app.workflow is None:
+        return []
+    from appdelivery.workflow import step_checks
+
+    return step_checks.check_steps(app.workflow, known.resolve, file=app.file, document=app.index)
+
+
+def check_steps(app: Application, known: Catalog) -> None:
+    if wrong := [problem for problem in steps(app, known) if problem.level == "error"]:
+        raise errors.SpecError(wrong)
+
+
+def _refused_steps(request: documents.Request, definitions: Sequence[str]) -> list[Problem]:
+    """The same for documents that were refused for another reason, so that everything is said at once."""
+    from appdelivery.language.text import source, yaml_in
+    from appdelivery.workflow import step_checks
+
+    texts = documents.read(request)
+    known = rendering.open_catalog(definitions)
+    found: list[Problem] = []
+    for file, data in texts.items():
+        try:
+            trees = yaml_in.load(data, file)
+        except errors.SpecError:
+            continue  # said already
+        found += [
+            p for i, tree in enumerate(trees) for p in step_checks.check_tree(tree, known.resolve, file=file, document=i)
+        ]
+    return source.locate(found, texts)
 
 
 def lint(paths: Sequence[str], definitions: Sequence[str]) -> list[Problem]:
@@ -84,6 +119,17 @@ def test(paths: Sequence[str], definitions: Sequence[str], *, pattern: str, upda
     known = rendering.open_catalog([*definitions, *paths] if paths else definitions)
 
     def rendered(tree: Any) -> None:
-        render(reading.application(tree, "example", 0), known.resolve)
+        from appdelivery.workflow import step_checks
+
+        wrong = [p for p in step_checks.check_tree(tree, known.resolve, file="example") if p.level == "error"]
+        if wrong:
+            raise errors.SpecError(wrong)
+        render(reading.application(_without_workflow(tree), "example", 0), known.resolve)
 
     return cases.run(known, paths, render=rendered, pattern=pattern, update=update)
+
+
+def _without_workflow(tree: Any) -> Any:
+    """A written workflow is not carried out yet, and so no document with one is accepted."""
+    spec = {name: value for name, value in tree["spec"].items() if name != "workflow"}
+    return {**tree, "spec": spec}

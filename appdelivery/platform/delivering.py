@@ -14,7 +14,7 @@ from appdelivery.delivery import saved
 from appdelivery.delivery.ports import ReleaseRequest
 from appdelivery.delivery.work import Hooks, Work
 from appdelivery.model.record import changed, record
-from appdelivery.platform import expressions, identity, planning, reaching, rendering
+from appdelivery.platform import checking, expressions, identity, planning, reaching, rendering
 from appdelivery.platform.guard import guard
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ async def plans(p: Platform, work: rendering.Work, ask: Ask) -> tuple[Planned, .
         target = await planning.reach(p, app.key)
         try:
             expressions.check(app)
+            checking.check_steps(app, work.catalog)
             made.append(await planning.of_application(p, work, app, target, ask))
         except errors.SpecError as error:
             raise errors.SpecError(rendering.located(work, error.problems)) from None

@@ -73,6 +73,7 @@ def compiled(
         deferred=_mentions(closed, "x-deferred"),
         bound=unit.bound,
         defaults=sizes.filled(closed),
+        named=_named(found, layout),
     )
 
 
@@ -286,6 +287,14 @@ def _place(node: Node | None, path: tuple[str | int, ...], *, at_key: bool) -> N
         else:
             return node
     return key if at_key and key is not None else node
+
+
+def _named(found: dict[str, Pair], layout: Layout) -> tuple[str, ...]:
+    """Names of the values that the section `outputs` gives; () where it makes objects."""
+    if "outputs" not in found or layout.sections["outputs"].mode != "live":
+        return ()
+    node = found["outputs"][1]
+    return tuple([key.text for key, _ in node.pairs]) if isinstance(node, Mapping) else ()
 
 
 def _mentions(tree: Any, keyword: str) -> bool:
