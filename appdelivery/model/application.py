@@ -59,6 +59,25 @@ class Policy:
 
 
 @record
+class Retry:
+    """Of one step: workflow.md section 7.  Seconds."""
+
+    limit: int = 10  # retries after the first attempt; 0 = none
+    interval: float = 1.0
+    backoff: str = "exponential"  # exponential, linear, constant
+    factor: float = 2.0
+    most: float = 300.0
+
+
+@record
+class Foreach:
+    items: list[Any] | str  # a list, or a ${{ }} that makes one
+    name: str = "item"  # `as`
+    parallelism: int = 0  # 0 = as many as the run allows
+    fail_fast: bool = True
+
+
+@record
 class Step:
     name: str
     type: str
@@ -70,6 +89,12 @@ class Step:
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
     sub_steps: tuple[Step, ...] = ()
+    retry: Retry | None = None
+    foreach: Foreach | None = None
+    once: bool = False  # effects: once
+    concurrency: int = 0  # of a step-group: children at once; 0 = as many as the run allows
+    mode: str = ""  # of a step-group; '' = the workflow's for sub steps
+    alias: str = ""
 
 
 @record

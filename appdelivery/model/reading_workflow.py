@@ -6,9 +6,9 @@ checked against their definitions where those are known.
 
 from __future__ import annotations
 
-from appdelivery.model import circles, suggest
+from appdelivery.model import circles, duration, suggest
 from appdelivery.model import reading_fields as shape
-from appdelivery.model.application import Input, Output, Step, Workflow
+from appdelivery.model.application import Foreach, Input, Output, Retry, Step, Workflow
 from appdelivery.model.problem import dotted
 from appdelivery.model.record import record
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 STEPS = 200
 GROUP = "step-group"
 ONLY_IN_GROUPS = ("subSteps", "mode", "concurrency")
+NOT_IN_GROUPS = ("retry", "foreach", "effects", "outputs")
 STEP_BY_STEP = "StepByStep"
+TAKEN = ("inputs", "steps", "status", "context", "parameters", "parameter", "index")  # names of step expressions
 
 mode = shape.choice(STEP_BY_STEP, "DAG")
 inputs = shape.list_of(shape.fields({"from": shape.text, "parameterKey": shape.text}, required=("from",)))
@@ -30,8 +32,21 @@ outputs = shape.list_of(
     shape.fields({"name": shape.text, "valueFrom": shape.expression, "secret": shape.flag}, required=("name", "valueFrom"))
 )
 
+
+def _factor(reader: shape.Reader, path: Path, value: Any) -> None:
+    if reader.holds(shape.number, path, value) and not 1 <= value <= 10:
+        reader.refuse(path, f"{value} is not between 1 and 10")
+
+
+def _variable(reader: shape.Reader, path: Path, value: Any) -> None:
+    """The name of an item in expressions."""
+    if reader.holds(shape.text, path, value) and not (value.isascii() and value.isidentifier() and value not in TAKEN):
+        message = f"'{value[:60]}' cannot name an item: use letters, digits and _, and none of {', '.join(TAKEN)}"
+        reader.refuse(path, message)
+
+
 _plain = {
-    "name": shape.text,
+    "name": shape.component_name,
     "type": shape.definition_type,
     "properties": shape.map_of(shape.anything),
     "meta": shape.fields({"alias": shape.text}),
@@ -46,14 +61,14 @@ _plain = {
             "limit": shape.whole(0, 20),
             "interval": shape.time,
             "backoff": shape.choice("exponential", "constant", "linear"),
-            "factor": shape.number,
+            "factor": _factor,
             "max": shape.time,
         }
     ),
     "foreach": shape.fields(
         {
             "items": shape.either(shape.list_of(shape.anything, most=100), shape.expression, first=list),
-            "as": shape.text,
+            "as": _variable,
             "parallelism": shape.whole(1),
             "failFast": shape.flag,
         },
@@ -127,6 +142,10 @@ def _group(reader: shape.Reader, path: Path, tree: dict[str, Any]) -> None:
         if kind != GROUP and tree.get(field) is not None:
             message = f"{field} is only for a step of type {GROUP}, not of type {kind}"
             reader.refuse((*path, field), message, code="application.workflow", at_key=True)
+    for field in NOT_IN_GROUPS:
+        if kind == GROUP and tree.get(field) is not None:
+            message = f"a {GROUP} has no {field}; write it on its subSteps"
+            reader.refuse((*path, field), message, code="application.workflow", at_key=True)
     if kind == GROUP and not below:
         reader.refuse(path, f"a {GROUP} needs subSteps", code="application.workflow")
     for index, step in enumerate(below):
@@ -148,7 +167,32 @@ def _made(path: Path, tree: dict[str, Any], name: str) -> Step:
         inputs=read_inputs(tree),
         outputs=read_outputs(tree),
         sub_steps=tuple([_made((*path, "subSteps", index), step, f"{name}-{index}") for index, step in below]),
+        retry=_retry(tree.get("retry")),
+        foreach=_foreach(tree.get("foreach")),
+        once=tree.get("effects") == "once",
+        concurrency=tree.get("concurrency") or 0,
+        mode=tree.get("mode") or "",
+        alias=(tree.get("meta") or {}).get("alias") or "",
     )
+
+
+def _retry(tree: dict[str, Any] | None) -> Retry | None:
+    if tree is None:
+        return None
+    usual = Retry()
+    return Retry(
+        tree.get("limit", usual.limit),
+        duration.parse(tree["interval"]) if "interval" in tree else usual.interval,
+        tree.get("backoff", usual.backoff),
+        float(tree.get("factor", usual.factor)),
+        duration.parse(tree["max"]) if "max" in tree else usual.most,
+    )
+
+
+def _foreach(tree: dict[str, Any] | None) -> Foreach | None:
+    if tree is None:
+        return None
+    return Foreach(tree["items"], tree.get("as") or "item", tree.get("parallelism") or 0, tree.get("failFast", True))
 
 
 def read_inputs(tree: dict[str, Any]) -> tuple[Input, ...]:

@@ -6,6 +6,7 @@ was started.  Steps are known by name; a sub step is GROUP/CHILD, an item of a f
 
 from __future__ import annotations
 
+from appdelivery.model import application
 from appdelivery.model.application import Input, Output
 from appdelivery.model.record import record
 from appdelivery.model.refs import AppKey
@@ -28,6 +29,8 @@ SIGNALS = (
     "terminate", "pause", "resume", "approve", "reject", "retry", "skip", "restart", "promote", "promote-full", "abort",
 )  # fmt: skip
 WORK_KINDS = ("app", "run", "cluster", "source", "schedule", "notify", "sweep")
+Retry = application.Retry
+Foreach = application.Foreach
 FORMAT = 1  # what a Spec means; a change of meaning gets the next number
 
 
@@ -40,25 +43,6 @@ class WorkKey:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
-
-
-@record
-class Retry:
-    """Of one step: workflow.md section 7.  Seconds."""
-
-    limit: int = 10  # retries after the first attempt; 0 = none
-    interval: float = 1.0
-    backoff: str = "exponential"  # exponential, linear, constant
-    factor: float = 2.0
-    most: float = 300.0
-
-
-@record
-class Foreach:
-    items: list[Any] | str  # a list, or a ${{ }} that makes one
-    name: str = "item"  # `as`
-    parallelism: int = 0  # 0 = as many as the run allows
-    fail_fast: bool = True
 
 
 @record
@@ -82,6 +66,7 @@ class StepSpec:
     concurrency: int = 0  # of a step-group: children at once; 0 = as many as the run allows
     once: bool = False  # effects: once
     alias: str = ""
+    gives: tuple[str, ...] = ()  # names its definition's outputs declare: what valueFrom sees beside output and outputs
 
 
 @record
