@@ -13,7 +13,7 @@ from appdelivery.model.history import Managed
 from appdelivery.model.record import record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from appdelivery.model.change import Plan
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from appdelivery.model.live import ClusterFacts, Health, KubeEvent, Live, LiveFact
     from appdelivery.model.manifest import Rendered
     from appdelivery.model.refs import AppKey, Kind, Ref, Selector
+    from appdelivery.model.run import Attempt, Effect, Run, Signal, StepState, WorkKey
     from appdelivery.model.secret import Secret, SecretRef
 
     Identity = tuple[str, tuple[str, str, str, str]]  # cluster, (group, kind, namespace, name)
@@ -157,6 +158,47 @@ class ReleaseRequest:
     revision: int = 0  # of a rollback or delete: use this stored revision
 
 
+@record
+class RunRequest:
+    """A run to be opened.  run.release and run.started_at are the journal's to say; document: of a WorkflowRun."""
+
+    run: Run
+    steps: tuple[StepState, ...]
+    actor: Actor
+    document: dict[str, Any] | None = None
+
+
+@record
+class Work:
+    """What one look at a work item finds; everything as of one moment.
+
+    run: the oldest that has not ended, so that an older one is superseded before a newer one starts; else the newest;
+    None where there never was one.  Where its format is newer than ours, its spec has no steps.  signals: unconsumed, in
+    the order of their ids; those given to an application are its newest run's.  Values of secret outputs, and of what was
+    made of them, are Secrets.  generation: give it to the lease before releasing it, when the signals were heeded.
+    """
+
+    key: WorkKey
+    now: datetime  # by the store's clock
+    generation: int
+    run: Run | None = None
+    steps: tuple[StepState, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    newest: int = 0  # number of the application's newest release
+
+
+@record
+class Worker:
+    """A living process.  id: HOST:PID:START; program: its version."""
+
+    id: str
+    roles: tuple[str, ...]
+    program: str
+    started_at: datetime
+    load: Mapping[str, Any] = {}
+    seen_at: datetime | None = None
+
+
 # The facts one `record` may hold; all of a call commit together.
 @record
 class ObjectIntended:
@@ -209,7 +251,73 @@ class EventAdded:
     event: Event
 
 
-Fact = ObjectIntended | ObjectApplied | ObjectDeleting | ObjectGone | ObjectSeen | ReleaseEnded | EventAdded
+@record
+class RunMoved:
+    """The run as it is now.  Its spec, context and release never change."""
+
+    run: Run
+
+
+@record
+class StepMoved:
+    """The step as it is now; a row that was not there (an item of a foreach) is made."""
+
+    run: str
+    state: StepState
+
+
+@record
+class StepsReset:
+    """Back to the beginning: outputs, effects, times and items go; the count of attempts goes on."""
+
+    run: str
+    names: tuple[str, ...]
+
+
+@record
+class AttemptMoved:
+    """Noted when it starts and once more when it has ended; an ended one never changes."""
+
+    run: str
+    attempt: Attempt
+
+
+@record
+class EffectNoted:
+    """Before the call without, after it with its result; a result never changes."""
+
+    run: str
+    effect: Effect
+
+
+@record
+class SignalConsumed:
+    id: str
+
+
+@record
+class Woken:
+    """Another work item that has something to do now."""
+
+    key: WorkKey
+
+
+Fact = (
+    ObjectIntended
+    | ObjectApplied
+    | ObjectDeleting
+    | ObjectGone
+    | ObjectSeen
+    | ReleaseEnded
+    | EventAdded
+    | RunMoved
+    | StepMoved
+    | StepsReset
+    | AttemptMoved
+    | EffectNoted
+    | SignalConsumed
+    | Woken
+)
 
 
 class Journal(Protocol):
@@ -217,20 +325,38 @@ class Journal(Protocol):
 
     def installation(self) -> Installation: ...
 
-    def claim(self, app: AppKey, worker: str, lease_s: float) -> Lease | None:
+    def heartbeat(self, me: Worker) -> Sequence[Worker]:
+        """The living workers, this one among them."""
+
+    def due(self, now: datetime | None, kinds: Collection[str], limit: int) -> Sequence[WorkKey]:
+        """What waits for a worker: most urgent first, then longest due.  now None = the store's clock."""
+
+    def claim(self, key: WorkKey, worker: str, lease_s: float) -> Lease | None:
         """None while a living worker holds it.  Every claim raises the fence."""
 
     def renew(self, lease: Lease, lease_s: float) -> Lease | None:
         """None when the fence is no longer the current one."""
 
-    def release(self, lease: Lease) -> None: ...
+    def release(self, lease: Lease, due_at: datetime | None = None, *, error: str = "") -> None:
+        """due_at None = asleep until woken.  What was woken since the claim is due at once.  error: the pass raised; the
+        item is due again after a while that doubles from 1 s to 300 s."""
+
+    def work(self, key: WorkKey) -> Work: ...
 
     def newest(self, app: AppKey) -> Release | None:
         """The newest release, whatever its outcome."""
 
-    def open_release(self, request: ReleaseRequest) -> tuple[Release, Revision]:
-        """Application row, revision by key or new, blobs, plan, event: one transaction.  An older running release of the
-        application is superseded by the first record of the new one's worker."""
+    def open_release(self, request: ReleaseRequest, run: RunRequest | None = None) -> tuple[Release, Revision]:
+        """Application row, revision by key or new, blobs, plan, run, event, wake: one transaction.  An older running
+        release of the application is superseded by the first record of the new one's worker."""
+
+    def open_run(self, request: RunRequest) -> Run:
+        """A run without application: run, steps, event, wake."""
+
+    def signal(self, to: AppKey | str, signal: Signal) -> None:
+        """To an application or, by its id, to a run: row, event and wake.  NotFound where there is none."""
+
+    def effect(self, run: str, step: str, key: str) -> Effect | None: ...
 
     def record(self, lease: Lease, facts: Sequence[Fact]) -> int:
         """All or nothing; LostLease when the fence is not current.  Answers the application's newest release number."""

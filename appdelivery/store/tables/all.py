@@ -9,12 +9,17 @@ from appdelivery.store.tables import (
     base,
     blobs,
     clusters,
+    documents,
     events,
     installation,
     inventory,
     releases,
+    runs,
     secrets,
+    targets,
+    triggers,
     work,
+    workers,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +29,22 @@ metadata = base.metadata
 for do in base.later:
     do()
 
-__all__ = ["applications", "blobs", "clusters", "events", "installation", "inventory", "releases", "secrets", "work"]
+__all__ = [
+    "applications",
+    "blobs",
+    "clusters",
+    "documents",
+    "events",
+    "installation",
+    "inventory",
+    "releases",
+    "runs",
+    "secrets",
+    "targets",
+    "triggers",
+    "work",
+    "workers",
+]
 
 
 def in_order() -> list[sa.Table]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from appdelivery.model import run
 from appdelivery.store import types
 from appdelivery.store.tables import base
-
-KINDS = ("app", "run", "cluster", "source", "schedule", "notify", "sweep")
 
 work_item = sa.Table(
     "work_item",
     base.metadata,
-    base.key("kind", types.Text, types.one_of("kind", KINDS)),
+    base.key("kind", types.Text, types.one_of("kind", run.WORK_KINDS)),
     base.key("id", types.Text),
     base.needed("generation", types.Int),
     base.maybe("due_at", types.Time),
