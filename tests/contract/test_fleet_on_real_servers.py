@@ -1,4 +1,5 @@
-"""What only a real API server can show of a Fleet: its refusals word for word, events, logs, limited rights, restarts."""
+"""What only a server can show of a Fleet, on the sandbox and on a real one: refusals word for word, events, logs, limited
+rights; on a real one alone what the sandbox does not have: webhooks, and a server that is started again."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import fleet_lab
 import pytest
+import sandbox_fixtures
+import support
 from controlplane import plane, programs
 from fleet_lab import CONFIG_MAP, DEPLOYMENT, INSTANCE, Lab
 
@@ -24,55 +27,78 @@ if TYPE_CHECKING:
 
     from plane_fixtures import Planes
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("plane")]
+ON_REAL = (pytest.mark.cluster, pytest.mark.xdist_group("plane"))
+
+
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=ON_REAL)])
+async def servers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Planes]:
+    if request.param == "sandbox":
+        async with sandbox_fixtures.served(str(tmp_path), "sandbox") as made:
+            yield made.planes
+    else:
+        yield request.getfixturevalue("real_plane")
+
+
+@pytest.fixture
+async def lab(servers: Planes) -> AsyncIterator[Lab]:
+    """A namespace of its own on the first server, with our fleet and a foreign writer."""
+    async with fleet_lab.on_cluster(servers.kubeconfig, servers.contexts[0]) as made:
+        yield made
+
+
+@pytest.fixture
+def controlled(servers: Planes) -> Planes:
+    """Servers with controllers and nodes."""
+    if not servers.complete:
+        support.missing("controllers and nodes of a control plane", "CLUSTER")
+    return servers
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------------
-async def test_an_unknown_field_is_the_documents_fault(real_lab: Lab) -> None:
-    body = real_lab.deployment()
+async def test_an_unknown_field_is_the_documents_fault(lab: Lab) -> None:
+    body = lab.deployment()
     body["spec"]["replicsa"] = 3
     with pytest.raises(errors.Rejected, match="replicsa") as caught:
-        await real_lab.apply(body)
+        await lab.apply(body)
     assert not caught.value.retryable
     assert "misspelt" in caught.value.hint
 
 
-async def test_an_invalid_value_names_its_field(real_lab: Lab) -> None:
-    body = real_lab.deployment()
+async def test_an_invalid_value_names_its_field(lab: Lab) -> None:
+    body = lab.deployment()
     body["spec"]["replicas"] = -1
     with pytest.raises(errors.Rejected) as caught:
-        await real_lab.apply(body)
+        await lab.apply(body)
     assert caught.value.status == 422
     assert ("spec.replicas", "Invalid value: -1: must be greater than or equal to 0") in caught.value.fields
 
 
-async def test_an_immutable_field_is_told_as_such(real_lab: Lab) -> None:
-    await real_lab.apply(real_lab.deployment())
-    body = real_lab.deployment()
+async def test_an_immutable_field_is_told_as_such(lab: Lab) -> None:
+    await lab.apply(lab.deployment())
+    body = lab.deployment()
     body["spec"]["selector"]["matchLabels"] = body["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
     with pytest.raises(errors.Rejected) as caught:
-        await real_lab.apply(body, force=True)
+        await lab.apply(body, force=True)
     assert caught.value.immutable
-    job = real_lab.object("batch/v1", "Job", "once", spec={"template": {"spec": {"restartPolicy": "Never"}}})
+    job = lab.object("batch/v1", "Job", "once", spec={"template": {"spec": {"restartPolicy": "Never"}}})
     job["spec"]["template"]["spec"]["containers"] = [{"name": "app", "image": "a"}]
-    await real_lab.apply(job)
+    await lab.apply(job)
     job["spec"]["template"]["spec"]["containers"][0]["image"] = "b"
     with pytest.raises(errors.Rejected) as caught:
-        await real_lab.apply(job)
+        await lab.apply(job)
     assert caught.value.immutable
 
 
-async def test_a_list_key_given_twice_is_refused(real_lab: Lab) -> None:
-    body = real_lab.deployment()
+async def test_a_list_key_given_twice_is_refused(lab: Lab) -> None:
+    body = lab.deployment()
     body["spec"]["template"]["spec"]["containers"][0]["env"] *= 2
     with pytest.raises((errors.Rejected, errors.ClusterError)) as caught:
-        await real_lab.apply(body)
+        await lab.apply(body)
     assert "duplicate" in caught.value.message
     assert not caught.value.retryable
 
 
-async def test_a_conflict_names_manager_operation_subresource_and_path(real_lab: Lab) -> None:
-    lab = real_lab
+async def test_a_conflict_names_manager_operation_subresource_and_path(lab: Lab) -> None:
     await lab.apply(lab.deployment(replicas=1))
     await lab.kube.merge(lab.deployment(), {"spec": {"replicas": 3}}, sub="scale", manager='an "odd" name')
     image = {"name": "app", "image": "theirs:1"}
@@ -85,32 +111,32 @@ async def test_a_conflict_names_manager_operation_subresource_and_path(real_lab:
     }
 
 
-async def test_an_object_over_the_limit_says_its_limit(real_lab: Lab) -> None:
+async def test_an_object_over_the_limit_says_its_limit(lab: Lab) -> None:
     with pytest.raises(errors.Rejected) as caught:
-        await real_lab.apply(real_lab.config(big="x" * (4 << 20)))
+        await lab.apply(lab.config(big="x" * (4 << 20)))
     assert caught.value.code == "cluster.too-large"
     assert not caught.value.retryable
 
 
-async def test_a_secret_value_does_not_come_back_in_a_refusal(real_lab: Lab) -> None:
+async def test_a_secret_value_does_not_come_back_in_a_refusal(lab: Lab) -> None:
     """Servers quote what they refuse."""
-    body = real_lab.deployment()
+    body = lab.deployment()
     body["spec"]["template"]["spec"]["dnsPolicy"] = Secret("canary-value-1234")
     with pytest.raises(errors.Rejected) as caught:
-        await real_lab.apply(body)
+        await lab.apply(body)
     texts = [caught.value.message, str(caught.value), str(caught.value.fields)]
     assert not [text for text in texts if "canary-value-1234" in text]
     assert "<redacted" in caught.value.message
 
 
-async def test_a_stored_secret_is_resolved_when_the_body_is_built(real_plane: Planes) -> None:
+async def test_a_stored_secret_is_resolved_when_the_body_is_built(servers: Planes) -> None:
     asked = []
 
     async def resolve(ref: SecretRef) -> Secret:
         asked.append(ref.name)
         return Secret("from-the-store")
 
-    place = fleet_lab.on_cluster(real_plane.kubeconfig, real_plane.contexts[0], resolve_secret=resolve)
+    place = fleet_lab.on_cluster(servers.kubeconfig, servers.contexts[0], resolve_secret=resolve)
     async with place as lab:
         body = lab.object("v1", "Secret", "login", type="Opaque")
         ref = SecretRef("application", "shop/web", "password")
@@ -120,8 +146,7 @@ async def test_a_stored_secret_is_resolved_when_the_body_is_built(real_plane: Pl
     assert asked == ["password"]
 
 
-async def test_a_namespace_on_its_way_out_is_a_passing_refusal(real_lab: Lab) -> None:
-    lab = real_lab
+async def test_a_namespace_on_its_way_out_is_a_passing_refusal(lab: Lab) -> None:
     body = lab.config()
     body["metadata"]["finalizers"] = ["example.org/hold"]
     await lab.apply(body)
@@ -133,8 +158,7 @@ async def test_a_namespace_on_its_way_out_is_a_passing_refusal(real_lab: Lab) ->
     await lab.apply(lab.config())
 
 
-async def test_an_exceeded_quota_is_told_from_a_missing_right(real_lab: Lab) -> None:
-    lab = real_lab
+async def test_an_exceeded_quota_is_told_from_a_missing_right(lab: Lab) -> None:
     await lab.apply(lab.object("v1", "ResourceQuota", "none", spec={"hard": {"count/secrets": "0"}}))
     quota = lab.object("v1", "ResourceQuota", "none")
     await lab.kube.until(quota, lambda live: (live.get("status") or {}).get("hard"))
@@ -150,6 +174,8 @@ async def test_an_exceeded_quota_is_told_from_a_missing_right(real_lab: Lab) -> 
     assert (await asyncio.wait_for(refused(), 20)).code == "cluster.quota"
 
 
+@pytest.mark.cluster
+@pytest.mark.xdist_group("plane")
 async def test_a_webhook_that_is_down_is_named_and_passing(real_lab: Lab) -> None:
     lab = real_lab
     hook = {
@@ -185,8 +211,7 @@ async def test_a_webhook_that_is_down_is_named_and_passing(real_lab: Lab) -> Non
 
 
 # --- reading ------------------------------------------------------------------------------------------------------------
-async def test_events_come_newest_first(full_plane: Planes, real_lab: Lab) -> None:
-    lab = real_lab
+async def test_events_come_newest_first(controlled: Planes, lab: Lab) -> None:
     await lab.apply(lab.deployment(replicas=1))
     await lab.kube.until(lab.deployment(), lambda live: (live.get("status") or {}).get("readyReplicas") == 1)
     await lab.apply(lab.deployment(replicas=2))
@@ -206,10 +231,9 @@ async def test_events_come_newest_first(full_plane: Planes, real_lab: Lab) -> No
     assert len(await lab.fleet.events(lab.cluster, ref_of(lab.deployment()), 1)) == 1
 
 
-async def test_logs_come_line_by_line(full_plane: Planes, real_lab: Lab) -> None:
+async def test_logs_come_line_by_line(controlled: Planes, lab: Lab) -> None:
     if os.environ.get("APPCTL_TEST_KUBECONFIG"):
         pytest.skip("what pods of an existing cluster write is not known")
-    lab = real_lab
     await lab.apply(lab.deployment())
     await lab.kube.until(lab.deployment(), lambda live: (live.get("status") or {}).get("readyReplicas") == 1)
     (pod,) = await lab.fleet.list(lab.cluster, Kind("", "v1", "Pod"), lab.namespace, Selector(labels="app=web"))
@@ -223,24 +247,21 @@ async def test_logs_come_line_by_line(full_plane: Planes, real_lab: Lab) -> None
         await lines(LogOptions(container="absent"))
 
 
-async def test_a_version_of_a_later_life_is_read_without_it(real_lab: Lab) -> None:
+async def test_a_version_of_a_later_life_is_read_without_it(lab: Lab) -> None:
     """The inventory remembers a version that a cluster restored from a backup has not reached."""
-    lab = real_lab
     await lab.apply(lab.config())
     found = await lab.fleet.owned(lab.cluster, {CONFIG_MAP: 2**62}, [lab.namespace], lab.app)
     assert [fact.ref.name for fact in found[CONFIG_MAP]] == ["web"]
 
 
-async def test_a_list_too_large_for_one_answer_is_read_in_pages(real_plane: Planes, monkeypatch: Any) -> None:
+async def test_a_list_too_large_for_one_answer_is_read_in_pages(servers: Planes, monkeypatch: Any) -> None:
     from appdelivery.clusters import reading
 
     monkeypatch.setattr(reading, "PAGE", 7)
     limits = transport.Limits(list_bytes=12_000)
-    place = fleet_lab.on_cluster(real_plane.kubeconfig, real_plane.contexts[0], limits=limits)
+    place = fleet_lab.on_cluster(servers.kubeconfig, servers.contexts[0], limits=limits)
     async with place as lab:
-        preset = fleet.Connection(
-            fleet_lab.connection(real_plane.kubeconfig, lab.cluster).credentials, await _facts(real_plane)
-        )
+        preset = fleet.Connection(fleet_lab.connection(servers.kubeconfig, lab.cluster).credentials, await _facts(servers))
         sent: list[transport.Sent] = []
         small = fleet.ClusterFleet({lab.cluster: preset}, instance=INSTANCE, limits=limits, log=sent.append)
         lab.fleet = small
@@ -262,13 +283,13 @@ async def _facts(planes: Planes) -> Any:
         await one.close()
 
 
-async def test_facts_survive_the_store_and_spare_the_discovery(real_plane: Planes) -> None:
-    facts = await _facts(real_plane)
+async def test_facts_survive_the_store_and_spare_the_discovery(servers: Planes) -> None:
+    facts = await _facts(servers)
     kept = discovery.from_tree(discovery.to_tree(facts))
     assert kept == facts
-    name = real_plane.contexts[0]
+    name = servers.contexts[0]
     sent: list[transport.Sent] = []
-    preset = fleet.Connection(fleet_lab.connection(real_plane.kubeconfig, name).credentials, kept)
+    preset = fleet.Connection(fleet_lab.connection(servers.kubeconfig, name).credentials, kept)
     one = fleet.ClusterFleet({name: preset}, instance=INSTANCE, log=sent.append)
     try:
         assert await one.facts(name) == facts
@@ -285,13 +306,13 @@ async def test_facts_survive_the_store_and_spare_the_discovery(real_plane: Plane
 
 # --- limited rights -----------------------------------------------------------------------------------------------------
 @pytest.fixture
-async def team(real_plane: Planes) -> AsyncIterator[Lab]:
+async def team(servers: Planes) -> AsyncIterator[Lab]:
     """Our fleet with all rights in one namespace and none elsewhere."""
-    name = f"{real_plane.contexts[0]}-team"
-    if not real_plane.has(name):
+    name = f"{servers.contexts[0]}-team"
+    if not servers.has(name):
         pytest.skip(f"this cluster has no context {name}")
     sent: list[transport.Sent] = []
-    connection = fleet_lab.connection(real_plane.kubeconfig, name)
+    connection = fleet_lab.connection(servers.kubeconfig, name)
     one = fleet.ClusterFleet({name: connection}, instance=INSTANCE, log=sent.append)
     lab = Lab(one, name, "team", sent)
     try:
@@ -331,6 +352,8 @@ async def test_watches_fall_back_to_namespaces_too(team: Lab) -> None:
 
 
 # --- a restart of the API server ------------------------------------------------------------------------------------------
+@pytest.mark.cluster
+@pytest.mark.xdist_group("plane")
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_a_watch_survives_a_restart_of_the_server_and_loses_nothing(tmp_path: Path) -> None:

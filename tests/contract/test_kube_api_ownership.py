@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from kube_api import Api
 
@@ -91,6 +93,59 @@ async def test_a_conflict_with_an_update_names_its_version(api: Api) -> None:
     said = 'conflict with "editor" using v1'
     reply.refused(409, "Conflict", f"Apply failed with 1 conflict: {said}: .data.a")
     assert reply.body["details"]["causes"][0]["message"] == said
+
+
+@pytest.mark.parametrize(
+    ("manager", "shown"),
+    [
+        ('an "odd" name', r'"an \"odd\" name"'),
+        (r"back\slash", r'"back\\slash"'),
+        ("grün 日本 🚀", '"grün 日本 🚀"'),
+        ("a<b>&c", '"a<b>&c"'),
+    ],
+)
+async def test_a_conflict_quotes_the_managers_name_as_go_does(api: Api, manager: str, shown: str) -> None:
+    await api.apply(api.deployment(replicas=1), manager)
+    reply = await api.apply(api.deployment(replicas=2), "two")
+    reply.refused(409, "Conflict", f"Apply failed with 1 conflict: conflict with {shown}: .spec.replicas")
+    assert reply.body["details"]["causes"][0]["message"] == f"conflict with {shown}"
+    await api.merge(api.path(WEB, "web", "scale"), {"spec": {"replicas": 3}}, fieldManager=manager)
+    reply = await api.apply(api.deployment(replicas=2), "two")
+    said = f'conflict with {shown} with subresource "scale" using apps/v1'
+    reply.refused(409, "Conflict", f"Apply failed with 1 conflict: {said}: .spec.replicas")
+
+
+async def test_managers_are_told_in_the_order_of_their_identity(api: Api) -> None:
+    await api.apply(api.config(data={"a": "1"}), "one")
+    await api.apply(api.config(data={"b": "1"}), "one more")
+    await api.apply(api.config(data={"c": "1"}), 'one"')
+    reply = await api.apply(api.config(data={"a": "2", "b": "2", "c": "2"}), "two")
+    listed = ['"one more":', "- .data.b", 'conflicts with "one":', "- .data.a", r'conflicts with "one\"":', "- .data.c"]
+    reply.refused(409, "Conflict", "Apply failed with 3 conflicts: conflicts with " + "\n".join(listed))
+
+
+async def test_a_conflict_quotes_keys_as_go_does(api: Api) -> None:
+    name = 'A"<>\\&'
+    one, two = ({"name": "app", "image": "a:1", "env": [{"name": name, "value": value}]} for value in ("1", "2"))
+    body = api.deployment(replicas=0)
+    body["spec"]["template"]["spec"]["containers"] = [one]
+    (await api.apply(body, "one")).ok(201)
+    body["spec"]["template"]["spec"]["containers"] = [two]
+    reply = await api.apply(body, "two")
+    path = r'.spec.template.spec.containers[name="app"].env[name="A\"<>\\&"].value'
+    reply.refused(409, "Conflict", f'Apply failed with 1 conflict: conflict with "one": {path}')
+
+
+async def test_a_managers_name_is_printable(api: Api) -> None:
+    reply = await api.create(api.config(), fieldManager="é\a\u200b")
+    shown = r'Invalid value: "é\a\u200b": invalid character'
+    reply.refused(422, "Invalid", group="meta.k8s.io", kind="CreateOptions")
+    assert reply.body["details"]["causes"] == [
+        {"reason": "FieldValueInvalid", "message": f"{shown} {what}", "field": "fieldManager"}
+        for what in ("U+0007 (at position 2)", "U+200B (at position 3)")
+    ]
+    said = ", ".join(f"fieldManager: {shown} {what}" for what in ("U+0007 (at position 2)", "U+200B (at position 3)"))
+    assert reply.body["message"] == f'CreateOptions.meta.k8s.io "" is invalid: [{said}]'
 
 
 async def test_several_conflicts_are_told_at_once(api: Api) -> None:

@@ -140,6 +140,18 @@ async def test_a_value_of_another_type_is_refused(api: Api) -> None:
     reply = await api.post(api.path("configmaps"), {"metadata": {"name": "web"}, "data": {"a": 1}})
     reply.refused(400, "BadRequest")
     assert "cannot unmarshal number into Go struct field ConfigMap.data of type string" in reply.body["message"]
+    body = api.deployment()
+    body["spec"]["template"]["metadata"]["labels"]["app"] = True
+    reply = await api.create(body)
+    said = "json: cannot unmarshal bool into Go struct field ObjectMeta.spec.template.metadata.labels of type string"
+    reply.refused(400, "BadRequest", f'Deployment in version "v1" cannot be handled as a Deployment: {said}')
+
+
+async def test_a_refused_text_is_quoted_as_go_does(api: Api) -> None:
+    reply = await api.create(api.config(labels={"a": 'ü"\\<\x01'}))
+    reply.refused(422, "Invalid")
+    (cause,) = reply.body["details"]["causes"]
+    assert cause["message"].startswith(r'Invalid value: "ü\"\\<\x01": a valid label must')
 
 
 async def test_what_is_required_is_told_field_by_field(api: Api) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from appdelivery.sandbox import status
-from appdelivery.sandbox.writes import options
+from appdelivery.sandbox.writes import fieldsets, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def writing(request: Request, *, apply: bool = False) -> options.Options:
     query, kind = request.query, KINDS[request.verb]
     _check_dry_run(query, kind)
     manager = query.get("fieldManager", "")
-    if len(manager.encode()) > LONGEST_MANAGER:
-        raise _invalid(kind, "fieldManager", "FieldValueTooLong", "Too long: may not be more than 128 bytes")
+    _check_manager(kind, manager)
     if apply and not manager:
         raise _invalid(kind, "fieldManager", "FieldValueRequired", "Required value: is required for apply patch")
     if "force" in query and request.verb == "patch" and not apply:
@@ -60,6 +59,21 @@ def writing(request: Request, *, apply: bool = False) -> options.Options:
         force=request.flag("force"),
         subresource=request.subresource,
     )
+
+
+def _check_manager(kind: str, manager: str) -> None:
+    found = []
+    if len(manager.encode()) > LONGEST_MANAGER:
+        found.append(("FieldValueTooLong", "Too long: may not be more than 128 bytes"))
+    if not manager.isprintable():
+        shown = f"Invalid value: {fieldsets.quoted(manager)}"
+        for at, sign in enumerate(manager):
+            if not sign.isprintable():
+                position = len(manager[:at].encode())
+                said = f"{shown}: invalid character U+{ord(sign):04X} (at position {position})"
+                found.append(("FieldValueInvalid", said))
+    if found:
+        raise _refused(kind, [status.Cause(reason, message, "fieldManager") for reason, message in found])
 
 
 def deletion(query: Mapping[str, str], body: Mapping[str, Any] | None) -> options.Deletion:
@@ -158,6 +172,11 @@ def _unsupported(kind: str, field: str, value: str, known: Sequence[str]) -> sta
 
 
 def _invalid(kind: str, field: str, reason: str, message: str) -> status.Refusal:
-    cause = status.Cause(reason, message, field)
-    details = {"group": "meta.k8s.io", "kind": kind, "causes": [cause.body()]}
-    return status.Refusal(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {field}: {message}', details=details)
+    return _refused(kind, [status.Cause(reason, message, field)])
+
+
+def _refused(kind: str, causes: Sequence[status.Cause]) -> status.Refusal:
+    told = [f"{cause.field}: {cause.message}" for cause in causes]
+    said = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
+    details = {"group": "meta.k8s.io", "kind": kind, "causes": [cause.body() for cause in causes]}
+    return status.Refusal(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {said}', details=details)

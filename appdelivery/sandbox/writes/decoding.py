@@ -208,9 +208,11 @@ def _where(type: Type, value: Any, struct: str, path: str) -> str:
         return ""
     if isinstance(value, dict) and type.form in (types.MAP, types.ATOMIC_MAP):
         name = type.name.rpartition(".")[2] if type.name and type.fields() else struct
+        declared = bool(type.fields())
         for key, inner in value.items():
             member = type.member(key)
-            if member is not None and inner is not None and (said := _where(member, inner, name, f"{path}.{key}")):
+            below = f"{path}.{key}" if declared else path  # Go names fields, not the keys of maps
+            if member is not None and inner is not None and (said := _where(member, inner, name, below)):
                 return said
     if isinstance(value, list) and type.form in (types.KEYED, types.SET, types.ATOMIC_LIST):
         for inner in value:

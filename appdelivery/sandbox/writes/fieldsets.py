@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     Paths = set[Path] | frozenset[Path]
 
 SELF = "."
+ESCAPES = {
+    '"': r"\"", "\\": r"\\", "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v",
+}  # fmt: skip
 
 
 def parsed(tree: dict[str, Any]) -> set[Path]:
@@ -105,10 +108,24 @@ def worded(path: Path) -> str:
             parts.append(f".{text}")
         elif kind == "k":
             keys = sorted(json.loads(text).items())
-            parts.append(f"[{','.join(f'{key}={encoded(value)}' for key, value in keys)}]")
+            parts.append(f"[{','.join(f'{key}={shown(value)}' for key, value in keys)}]")
         else:
-            parts.append(f"[={text}]")
+            parts.append(f"[={shown(json.loads(text))}]")
     return "".join(parts)
+
+
+def shown(value: Any) -> str:
+    """A value in a message."""
+    return quoted(value) if value.__class__ is str else encoded(value)
+
+
+def quoted(text: str) -> str:
+    """Go's %q."""
+    return f'"{"".join([ESCAPES.get(c) or (c if c.isprintable() else _escaped(ord(c))) for c in text])}"'
+
+
+def _escaped(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def plain(value: Any) -> str:

@@ -234,7 +234,9 @@ class Conflicts(Exception):
         return Conflicts({owner: paths for owner, paths in left.items() if paths}, self.managed)
 
     def refusal(self) -> status.Refusal:
-        found = [(owner, path) for owner in sorted(self.paths) for path in sorted(self.paths[owner], key=_level)]
+        found = [
+            (owner, path) for owner in sorted(self.paths, key=_identifier) for path in sorted(self.paths[owner], key=_level)
+        ]
         causes = [
             {"reason": "FieldManagerConflict", "message": f"conflict with {_name(owner)}", "field": fieldsets.worded(path)}
             for owner, path in found
@@ -243,7 +245,7 @@ class Conflicts(Exception):
             message = f"Apply failed with 1 conflict: conflict with {_name(found[0][0])}: {fieldsets.worded(found[0][1])}"
         else:
             lines = []
-            for owner in sorted(self.paths):
+            for owner in sorted(self.paths, key=_identifier):
                 lines.append(f"conflicts with {_name(owner)}:")
                 lines += [f"- {fieldsets.worded(path)}" for path in sorted(self.paths[owner], key=_level)]
             message = f"Apply failed with {len(found)} conflicts: " + "\n".join(lines)
@@ -256,11 +258,17 @@ def _level(path: Path) -> list[tuple[bool, str]]:
     return [(at < last, element) for at, element in enumerate(path)]
 
 
+def _identifier(owner: Owner) -> str:
+    """What the server orders managers by."""
+    names = ("manager", "operation", "apiVersion", "subresource")
+    return fieldsets.encoded({name: value for name, value in zip(names, owner, strict=True) if value})
+
+
 def _name(owner: Owner) -> str:
     manager, operation, version, subresource = owner
-    said = f'"{manager}"'
+    said = fieldsets.quoted(manager)
     if subresource:
-        said += f' with subresource "{subresource}"'
+        said += f" with subresource {fieldsets.quoted(subresource)}"
     return f"{said} using {version}" if operation == UPDATE else said
 
 

@@ -231,5 +231,5 @@ def _free_port(taken: set[int]) -> int:
 
 
 def _refuse(kind: Kind, new: Body, field: str, value: Any, why: str) -> NoReturn:
-    cause = status.Cause("FieldValueInvalid", f"Invalid value: {fieldsets.plain(value)}: {why}", field)
+    cause = status.Cause("FieldValueInvalid", f"Invalid value: {fieldsets.shown(value)}: {why}", field)
     raise status.invalid(kind, new["metadata"]["name"], [cause])

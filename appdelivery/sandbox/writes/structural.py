@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 
 from appdelivery.sandbox.status import Cause
-from appdelivery.sandbox.writes import decoding, merging, types
+from appdelivery.sandbox.writes import decoding, fieldsets, merging, types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,8 +95,8 @@ def _check(type: Type, value: Any, path: str) -> Iterator[Cause]:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield from _check_number(node, value, path)
     if "enum" in node and value not in node["enum"]:
-        supported = ", ".join(json.dumps(one, ensure_ascii=False) for one in node["enum"])
-        shown = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        supported = ", ".join(fieldsets.shown(one) for one in node["enum"])
+        shown = fieldsets.shown(value)
         yield Cause("FieldValueNotSupported", f"Unsupported value: {shown}: supported values: {supported}", path)
     yield from _combined(type, value, path)
 
@@ -149,7 +148,7 @@ def _limits(value: Any, path: str, node: Node, least: str, most: str) -> Iterato
 
 
 def _check_text(node: Node, value: str, path: str) -> Iterator[Cause]:
-    shown = json.dumps(value, ensure_ascii=False)
+    shown = fieldsets.shown(value)
     if len(value) > node.get("maxLength", len(value)):
         yield Cause("FieldValueTooLong", f"Too long: may not be more than {node['maxLength']} bytes", path)
     if len(value) < node.get("minLength", 0):
@@ -188,7 +187,7 @@ def _combined(type: Type, value: Any, path: str) -> Iterator[Cause]:
     inner = {key: [types.of(type.schemas, one) for one in node.get(key, ())] for key in ("allOf", "anyOf", "oneOf")}
     for one in inner["allOf"]:
         yield from _check(one, value, path)
-    shown = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    shown = fieldsets.shown(value)
     if inner["anyOf"] and not any(not list(_check(one, value, path)) for one in inner["anyOf"]):
         yield Cause("FieldValueInvalid", f'Invalid value: {shown}: "{path}" must validate at least one schema (anyOf)', path)
     if inner["oneOf"] and sum(not list(_check(one, value, path)) for one in inner["oneOf"]) != 1:

@@ -19,22 +19,22 @@ def required(path: str, detail: str = "") -> Cause:
 
 
 def invalid(path: str, value: Any, detail: str) -> Cause:
-    shown = f"Invalid value: {fieldsets.plain(value)}"
+    shown = f"Invalid value: {fieldsets.shown(value)}"
     return Cause("FieldValueInvalid", f"{shown}: {detail}" if detail else shown, path)
 
 
 def unsupported(path: str, value: Any, known: Iterable[str]) -> Cause:
-    supported = ", ".join(f'"{one}"' for one in known)
-    said = f"Unsupported value: {fieldsets.plain(value)}: supported values: {supported}"
+    supported = ", ".join(fieldsets.quoted(one) for one in known)
+    said = f"Unsupported value: {fieldsets.shown(value)}: supported values: {supported}"
     return Cause("FieldValueNotSupported", said, path)
 
 
 def duplicate(path: str, value: Any) -> Cause:
-    return Cause("FieldValueDuplicate", f"Duplicate value: {fieldsets.plain(value)}", path)
+    return Cause("FieldValueDuplicate", f"Duplicate value: {fieldsets.shown(value)}", path)
 
 
 def missing(path: str, value: Any) -> Cause:
-    return Cause("FieldValueNotFound", f"Not found: {fieldsets.plain(value)}", path)
+    return Cause("FieldValueNotFound", f"Not found: {fieldsets.shown(value)}", path)
 
 
 def forbidden(path: str, detail: str) -> Cause:
