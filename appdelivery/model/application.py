@@ -48,6 +48,7 @@ class Component:
     depends_on: tuple[str, ...] = ()
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
+    replica_key: str = ""  # of a copy that policy replication made, whose name ends with @KEY
 
 
 @record
@@ -107,7 +108,11 @@ class Workflow:
 
 @record
 class Application:
-    """`document` is the tree as read: what a revision keeps.  file and index say where it stands."""
+    """`document` is the tree as read: what a revision keeps.  file and index say where it stands.
+
+    moved: places in components whose content is written elsewhere in the document, by an override: the place, where it is
+    written, and whether that holds for everything below it too.
+    """
 
     key: AppKey
     components: tuple[Component, ...]
@@ -118,3 +123,4 @@ class Application:
     workflow: Workflow | None = None
     file: str = ""
     index: int = 0
+    moved: tuple[tuple[Path, Path, bool], ...] = ()

@@ -54,6 +54,11 @@ def field_path(reader: shape.Reader, path: Path, value: Any) -> None:
         )
 
 
+def component_pattern(reader: shape.Reader, path: Path, value: Any) -> None:
+    """The name of a component, or one with * in it."""
+    (shape.text if isinstance(value, str) and "*" in value else shape.component_name)(reader, path, value)
+
+
 def _shape(required: tuple[str, ...] = (), /, **known: Check) -> Check:
     return shape.fields(known, required=required, drop=True)
 
@@ -95,7 +100,21 @@ _clusters = {
 }
 _wave_clusters = shape.either(_shape(names=texts, labels=labels, all=shape.flag), texts, first=dict)
 _override_trait = _shape(("type",), type=shape.definition_type, name=shape.text, properties=tree, disable=shape.flag)
-_environment = _shape(("name",), name=shape.text, placement=tree, selector=tree, patch=tree)
+_override_component = _shape(
+    name=component_pattern,
+    type=shape.definition_type,
+    properties=tree,
+    traits=shape.list_of(_override_trait),
+    optional=shape.flag,
+)
+_chosen = _shape(name=shape.text, labels=labels)
+_environment = _shape(
+    ("name",),
+    name=shape.label,
+    placement=_shape(clusterSelector=_chosen, namespaceSelector=_chosen),
+    selector=_shape(components=texts),
+    patch=_shape(components=shape.list_of(_override_component)),
+)
 _window = _shape(
     ("kind", "schedule", "duration"),
     kind=shape.choice("allow", "deny"),
@@ -116,19 +135,12 @@ _wave = _shape(
 
 SHAPES: Mapping[str, Check] = {
     "topology": _shape(**_clusters),
-    "override": _shape(
-        components=shape.list_of(
-            _shape(
-                name=shape.text,
-                type=shape.definition_type,
-                properties=tree,
-                traits=shape.list_of(_override_trait),
-                optional=shape.flag,
-            )
-        ),
-        selector=texts,
+    "override": _shape(components=shape.list_of(_override_component), selector=texts),
+    "replication": _shape(
+        ("keys", "selector"),
+        keys=shape.list_of(shape.label, least=1, noun="key"),
+        selector=shape.list_of(shape.text, least=1, noun="component"),
     ),
-    "replication": _shape(("keys",), keys=shape.list_of(shape.text, least=1, noun="key"), selector=texts),
     "garbage-collect": _shape(
         applicationRevisionLimit=shape.whole(),
         keepLegacyResource=shape.flag,
@@ -279,10 +291,11 @@ def _together(reader: shape.Reader, path: Path, kind: str, properties: dict[str,
 
 
 def _kept(value: Any, path: Path, left_out: list[Path]) -> Any:
-    """A copy without what lenient reading dropped and without fields that have no value."""
+    """A copy without what lenient reading dropped and without fields that have no value.  The properties of a component or
+    trait stay as written: there a null is a word, and removes something."""
     if isinstance(value, dict):
         return {
-            name: _kept(item, (*path, name), left_out)
+            name: item if name == "properties" else _kept(item, (*path, name), left_out)
             for name, item in value.items()
             if item is not None and (*path, name) not in left_out
         }

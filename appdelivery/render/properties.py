@@ -92,11 +92,12 @@ def _placed(part: Part, found: Problem, facts: Facts) -> Problem:
 
 
 def shown(app: Application, path: Path) -> str:
-    """A path as messages name it: from spec on, components and policies by name."""
-    steps = list(path[1:] if path[:1] == ("spec",) else path)
-    if steps[:1] == ["components"] and len(steps) > 1 and isinstance(steps[1], int) and steps[1] < len(app.components):
-        return "".join([f"components[{app.components[steps[1]].name}]", *_rest(tuple(steps[2:]))])
-    return dotted(tuple(steps))
+    """A path as messages name it: from spec on, components by name, wherever in the document they stand."""
+    for component in app.components:
+        if path[: len(component.path)] == component.path:
+            name = component.name.partition("@")[0]  # what is wrong with one copy is wrong with all
+            return "".join([f"components[{name}]", *_rest(path[len(component.path) :])])
+    return dotted(path[1:] if path[:1] == ("spec",) else path)
 
 
 def _rest(path: Path) -> list[str]:

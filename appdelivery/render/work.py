@@ -147,7 +147,17 @@ def at(app: Application, found: Problem, path: Path = ()) -> Problem:
     """The problem, placed in the application's document; `path` goes before the problem's own."""
     from appdelivery.model.record import changed
 
-    return changed(found, file=app.file, document=app.index, path=(*path, *found.path))
+    whole = (*path, *found.path)
+    return changed(found, file=app.file, document=app.index, path=_written(app, whole) if app.moved else whole)
+
+
+def _written(app: Application, path: Path) -> Path:
+    """Where the document writes what stands at a path: of several overrides the narrowest, and the last."""
+    best: tuple[Path, Path] = ((), ())
+    for place, source, below in app.moved:
+        if len(place) >= len(best[0]) and path[: len(place)] == place and (below or len(path) == len(place)):
+            best = place, source
+    return (*best[1], *path[len(best[0]) :])
 
 
 def stop(problems: Sequence[Problem]) -> None:

@@ -77,9 +77,7 @@ spec:
 
 def test_kubevela_table_cluster_not_found_names_those_that_are():
     (problem,) = refused(policy(clusters=["cluster-a", "cluster-x"]))
-    assert (
-        problem.message == "there is no cluster 'cluster-x', did you mean 'cluster-a'?" or "did you mean" in problem.message
-    )
+    assert problem.message.startswith("there is no cluster 'cluster-x', did you mean 'cluster-")
     assert problem.hint == "registered: cluster-a, cluster-b, cluster-c"
     assert problem.path == ("spec", "policies", 0, "properties", "clusters", 1)
 
