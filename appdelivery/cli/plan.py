@@ -11,12 +11,14 @@ from appdelivery.platform import delivering, local, offline, planning, rendering
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
 
     from appdelivery.delivery.plan import Consent
     from appdelivery.platform.planning import Planned
 
 EXAMPLE = "appctl plan app.yaml --out plan.json && appctl up plan.json"
 EXIT = "exit codes: 0 done, 1 there are changes (with --exit-code), 2 could not be done, 64 usage, 70 our bug"
+MOST_NAMES = 3
 
 
 def add(parser: ArgumentParser) -> None:
@@ -64,7 +66,13 @@ def show(made: tuple[Planned, ...], args: Namespace) -> int:
 
 
 def title(planned: Planned) -> str:
-    return f"{planned.app} on {planned.target.name}"
+    return f"{planned.app} on {listed(planned.clusters)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of many, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def consent(args: Namespace) -> Consent:

@@ -121,7 +121,7 @@ def question(planned: Planned, args: Namespace) -> None:
     others = len(grave) - deletes - replaces
     counts = ((deletes, "delete"), (replaces, "replace"), (others, "take over or change for good"))
     words = [f"{verb} {n} object{'s' if n > 1 else ''}" for n, verb in counts if n]
-    what = f"{' and '.join(words)} in {planned.app} on {planned.target.name}"
+    what = f"{' and '.join(words)} in {plan.title(planned)}"
     confirming.ask(args, what, expect=planned.app.name if deletes else "")
 
 

@@ -23,22 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Flow:
-    """Resolves each waiting component of a cluster once."""
+    """Resolves each waiting component of a part once."""
 
     run: Run
-    _found: dict[tuple[str, str], dict[Identity, Desired]] = field(default_factory=dict)
+    _found: dict[tuple[int, str], dict[Identity, Desired]] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def resolved(self, item: Desired) -> Desired | str:
         """The object with live values in place of placeholders, or why that cannot be."""
-        work = self.run.work
-        if work.rerender is None or work.place is None:
+        if self.run.work.anew is None:
             return f"{item.origin} waits for live values, and this run was given no way to render it again"
-        key = item.subject.cluster, item.subject.component
+        key = item.part, item.subject.component
         async with self._turn:
             if key not in self._found:
                 try:
-                    self._found[key] = await self._render(*key)
+                    self._found[key] = await self._render(*key, item.subject.cluster)
                 except errors.SpecError as error:
                     return "; ".join([problem.message for problem in error.problems]) or error.message
                 except errors.ClusterError as error:
@@ -48,17 +47,23 @@ class Flow:
             return f"{item.origin}: a live value may not decide the name of an object ({item.subject.ref})"
         return found
 
-    async def _render(self, cluster: str, component: str) -> dict[Identity, Desired]:
+    async def _render(self, part: int, component: str, cluster: str) -> dict[Identity, Desired]:
         work = self.run.work
-        assert work.rerender is not None
-        assert work.place is not None
-        live = await values(self.run.fleet, cluster, work.waits_for.get(component, ()), work.desired)
-        rendered = work.rerender(live)
-        placed = {one.identity: one for one in work.place(rendered, cluster) if one.subject.component == component}
+        assert work.anew is not None
+        references = work.waits_for.get((part, component), ())
+        live = await values(self.run.fleet, cluster, references, near(work.desired, part, cluster))
+        placed = {one.identity: one for one in work.anew(part, live) if one.subject.component == component}
         if any(one.waits for one in placed.values()):
-            missing = ", ".join([reference.text for reference in work.waits_for.get(component, ())])
+            missing = ", ".join([reference.text for reference in references])
             raise errors.ClusterError(f"component {component} waits for values that are still unknown: {missing}")
         return placed
+
+
+def near(desired: Sequence[Desired], part: int, cluster: str) -> list[Desired]:
+    """Where values come from: the same part first, else the same cluster (language.md 12.1)."""
+    here = [item for item in desired if item.subject.cluster == cluster]
+    own = {item.subject.component for item in here if item.part == part}
+    return [item for item in here if item.part == part or item.subject.component not in own]
 
 
 async def values(fleet: Fleet, cluster: str, references: Iterable[Reference], desired: Sequence[Desired]) -> Values:

@@ -52,6 +52,7 @@ class Desired:
     take_over: bool = False
     recreate: bool = False
     waits: bool = False  # holds placeholders until live values are known
+    part: int = 0  # of the release: what one step delivers to one place, rendered by itself
     size: int = 0  # characters as JSON
 
     @property
@@ -107,9 +108,18 @@ def prepare(rendered: Rendered) -> tuple[Prepared, ...]:
     return checked.prepared
 
 
-def desired(rendered: Rendered, facts: ClusterFacts, installation: Installation, policies: Policies) -> tuple[Desired, ...]:
-    """The desired set of one cluster; SpecError with every problem at once."""
+def desired(
+    rendered: Rendered,
+    facts: ClusterFacts,
+    installation: Installation,
+    policies: Policies,
+    *,
+    namespace: str = "",
+    part: int = 0,
+) -> tuple[Desired, ...]:
+    """The desired set of one place; SpecError with every problem at once.  namespace: '' = the application's."""
     prepared = prepare(rendered)
+    home = namespace or rendered.app.namespace
     own = {_defines(one.body) for one in prepared}
     problems: list[Problem] = []
     out = []
@@ -119,11 +129,10 @@ def desired(rendered: Rendered, facts: ClusterFacts, installation: Installation,
             problems.append(_from(_not_served(one.ref, facts), one.manifest.origin))
             continue
         namespaced = served.namespaced if served else own_scope(prepared, one.ref) == "Namespaced"
-        ref = changed(one.ref, namespace=(one.ref.namespace or rendered.app.namespace) if namespaced else "")
+        ref = changed(one.ref, namespace=(one.ref.namespace or home) if namespaced else "")
         body = normal.in_namespace(one.body, ref.namespace)
-        out.append(
-            _marked(one, ref, body, cluster=facts.name, app=rendered.app, installation=installation, policies=policies)
-        )
+        made = _marked(one, ref, body, cluster=facts.name, app=rendered.app, installation=installation, policies=policies)
+        out.append(changed(made, part=part) if part else made)
     problems += _twice_at(out)
     problems += [_large(item) for item in out if item.size > MOST_BYTES]
     if problems:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from appdelivery.model.change import Change, Outcome, Plan, Subject
     from appdelivery.model.history import Managed, Release
     from appdelivery.model.live import Health, Live
-    from appdelivery.model.manifest import Reference, Rendered
+    from appdelivery.model.manifest import Reference
     from appdelivery.model.refs import AppKey, Ref
 
     Values = dict[str, dict[str, Any]]  # component to {output, outputs} as read from its cluster
@@ -44,16 +44,15 @@ class Work:
     policies: Policies = field(default_factory=Policies)
     consent: Consent = field(default_factory=Consent)
     depends_on: Mapping[str, Sequence[str]] = field(default_factory=dict)  # component to components, of old ones too
-    waits_for: Mapping[str, Sequence[Reference]] = field(default_factory=dict)  # component to the live values it needs
+    # (part, component) to the live values it needs
+    waits_for: Mapping[tuple[int, str], Sequence[Reference]] = field(default_factory=dict)
     known: Known | None = None  # looked at just now by the caller; None = look again
     # The release before this one had ended when `known` was looked at: nobody can have written in between.  Else the
     # clusters are looked at again, for an older run may still have been at work.
     settled: bool = False
     exact: Plan | None = None  # a saved plan: nothing beyond its changes is done
     trusted: bool = True
-    # The application rendered anew with live values, and the desired set of one cluster from that.
-    rerender: Callable[[Values], Rendered] | None = None
-    place: Callable[[Rendered, str], Sequence[Desired]] | None = None
+    anew: Callable[[int, Values], Sequence[Desired]] | None = None  # a part's desired set rendered with live values
     legacy_managers: tuple[str, ...] = ()
     prune: bool = True
 

@@ -14,7 +14,8 @@ from appdelivery.delivery import saved
 from appdelivery.delivery.ports import ReleaseRequest
 from appdelivery.delivery.work import Hooks, Work
 from appdelivery.model.record import changed, record
-from appdelivery.platform import checking, expressions, identity, planning, reaching, rendering
+from appdelivery.model.run import WorkKey
+from appdelivery.platform import checking, expressions, identity, planning, reaching, rendering, stored
 from appdelivery.platform.guard import guard
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.saved import Saved
-    from appdelivery.delivery.work import Ended
+    from appdelivery.delivery.work import Ended, Values
     from appdelivery.model.change import Plan
     from appdelivery.model.history import Lease, Release
     from appdelivery.model.refs import AppKey
@@ -50,11 +51,10 @@ async def plans(p: Platform, work: rendering.Work, ask: Ask) -> tuple[Planned, .
     made = []
     for app in work.loaded.applications:
         guard(p.actor, "get", str(app.key))
-        target = await planning.reach(p, app.key)
         try:
             expressions.check(app)
             checking.check_steps(app, work.catalog)
-            made.append(await planning.of_application(p, work, app, target, ask))
+            made.append(await planning.of_application(p, work, app, ask))
         except errors.SpecError as error:
             raise errors.SpecError(rendering.located(work, error.problems)) from None
     return tuple(made)
@@ -62,12 +62,12 @@ async def plans(p: Platform, work: rendering.Work, ask: Ask) -> tuple[Planned, .
 
 async def rollback(p: Platform, app: AppKey, number: int, ask: Ask) -> Planned:
     guard(p.actor, "rollback", str(app))
-    return await planning.of_revision(p, app, number, await planning.reach(p, app), ask)
+    return await planning.of_revision(p, app, number, ask)
 
 
 async def deletion(p: Platform, app: AppKey, ask: Ask) -> Planned:
     guard(p.actor, "delete", str(app))
-    return await planning.of_deletion(p, app, await planning.reach(p, app), ask)
+    return await planning.of_deletion(p, app, ask)
 
 
 def allowed(planned: Planned) -> None:
@@ -75,17 +75,19 @@ def allowed(planned: Planned) -> None:
     blocked = planner.blocked(planned.plan)
     if blocked is not None:
         raise blocked
-    unreachable = planned.known.errors.get(planned.target.name)
-    if unreachable is not None:
-        raise unreachable
+    failed = [planned.known.errors.get(name) for name in planned.clusters]
+    if failed and failed[0] is not None and all(failed):
+        raise failed[0]
 
 
 async def deliver(p: Platform, planned: Planned, how: How) -> Ended:
     """Opens the release and carries it out.  Run again after a crash, the same content goes on where it stopped."""
     guard(p.actor, "delete" if planned.request == "delete" else "update", str(planned.app))
     allowed(planned)
-    planned.target.fleet.expect(planned.target.name, len(planned.plan.writes))
-    await reaching.seen(p, planned.target.facts, planned.target.server)
+    targets = planned.targets
+    for name, facts in targets.facts.items():
+        targets.fleet.expect(name, sum(change.subject.cluster == name for change in planned.plan.writes))
+        await reaching.seen(p, facts, targets.server(name))
     release = await p.in_thread(lambda: _opened(p, planned, how))
     return await carry_out(p, planned, release, how)
 
@@ -113,10 +115,11 @@ def request(p: Platform, planned: Planned, how: How) -> ReleaseRequest:
             (
                 item.digest,
                 item.subject.component,
-                planning.origin_tree(item, planned.depends_on.get(item.subject.component, ())),
+                stored.origin_tree(item, planned.depends_on.get(item.subject.component, ()), part.place),
                 item.body,
             )
-            for item in planned.desired
+            for part in planned.parts
+            for item in part.desired
         ]
     )
     return ReleaseRequest(
@@ -133,7 +136,7 @@ def request(p: Platform, planned: Planned, how: How) -> ReleaseRequest:
         cause_ref=planned.cause_ref,
         context=planned.context,
         labels=planned.labels,
-        options={"cluster": planned.target.name, "wait": how.wait},
+        options={"cluster": planned.targets.home, "wait": how.wait},
         lenient=planned.lenient,
         revision=planned.revision,
     )
@@ -154,21 +157,25 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
         depends_on=planned.depends_on,
         known=planned.known,
         settled=planned.settled and release.number == planned.plan.base.release + 1,
-        waits_for={c.name: c.waits_for for c in planned.rendered.components if c.waits_for},
+        waits_for={
+            (number, c.name): c.waits_for
+            for number, part in enumerate(planned.parts)
+            for c in part.rendered.components
+            if c.waits_for
+        },
         exact=planned.plan if how.exact else None,
-        rerender=planned.again,
-        place=_placing(p, planned),
+        anew=_anew(p, planned) if any(part.again is not None for part in planned.parts) else None,
     )
     hooks = Hooks(
         clock=identity.clock,
-        judge=planned.target.verdicts.judge,
+        judge=planned.targets.verdicts.judge,
         in_thread=p.in_thread,
-        wait_class=planned.target.verdicts.wait_class,
+        wait_class=planned.targets.verdicts.wait_class,
         progress=how.progress,
         wait=how.wait,
     )
     try:
-        run = releases.carry_out(planned.target.fleet, p.journal, work, lease, hooks)
+        run = releases.carry_out(planned.targets.fleet, p.journal, work, lease, hooks)
         return await (asyncio.wait_for(run, how.timeout) if how.timeout else run)
     except TimeoutError:
         raise errors.TimedOut(
@@ -181,13 +188,18 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
         await p.in_thread(lambda: p.journal.release(lease))
 
 
-def _placing(p: Platform, planned: Planned) -> Any:
+def _anew(p: Platform, planned: Planned) -> Callable[[int, Values], Sequence[Desired]]:
     from appdelivery.delivery import desired as wanting
 
-    def place(rendered: Any, _cluster: str) -> Sequence[Desired]:
-        return wanting.desired(rendered, planned.target.facts, p.journal.installation(), planned.policies)
+    def anew(number: int, live: Values) -> Sequence[Desired]:
+        part = planned.parts[number]
+        assert part.again is not None
+        facts, installation = planned.targets.facts[part.cluster], p.journal.installation()
+        return wanting.desired(
+            part.again(live), facts, installation, planned.policies, namespace=part.namespace, part=number
+        )
 
-    return place
+    return anew
 
 
 async def _lease(p: Platform, app: AppKey, how: How) -> Lease:
@@ -198,7 +210,7 @@ async def _lease(p: Platform, app: AppKey, how: How) -> Lease:
     until = time.monotonic() + (how.timeout or 900.0)
     told = False
     while True:
-        lease = await p.in_thread(lambda: p.journal.claim(app, p.worker, LEASE_S))
+        lease = await p.in_thread(lambda: p.journal.claim(WorkKey("app", str(app)), p.worker, LEASE_S))
         if lease is not None:
             return lease
         if not told:
@@ -253,10 +265,9 @@ async def planned_from(p: Platform, read: Saved) -> Planned:
 
     saved.check(read, installation=p.journal.installation(), now=identity.clock())
     app = reading.application(read.document, "the plan file", 0)
-    target = await planning.reach(p, app.key)
     catalog: Catalog = rendering.open_catalog()
     work = rendering.Work(documents.Loaded((app,), {}, ()), catalog)
-    fresh = await planning.of_application(p, work, app, target, planning.Ask(read.consent))
+    fresh = await planning.of_application(p, work, app, planning.Ask(read.consent))
     saved.compare(read, fresh.plan)
     return changed(fresh, plan=read.plan)
 

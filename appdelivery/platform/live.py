@@ -11,7 +11,7 @@ from appdelivery.delivery.ports import LogOptions
 from appdelivery.model.live import Health
 from appdelivery.model.record import changed, record
 from appdelivery.model.refs import Kind, Selector
-from appdelivery.platform import identity, looking, planning, rules
+from appdelivery.platform import identity, looking, reaching, rules, stored, targets
 from appdelivery.platform.guard import guard
 
 if TYPE_CHECKING:
@@ -22,16 +22,20 @@ if TYPE_CHECKING:
     from appdelivery.model.live import Live
     from appdelivery.model.refs import AppKey, Ref
     from appdelivery.platform.local import Platform
-    from appdelivery.platform.planning import Planned, Target
+    from appdelivery.platform.planning import Planned
+    from appdelivery.platform.targets import Targets
 
 POD = Kind("", "v1", "Pod")
 OWNED = (Kind("apps", "v1", "ReplicaSet"), POD, Kind("batch", "v1", "Job"))
 
 
-async def target(p: Platform, app: AppKey) -> tuple[Target, Sequence[Managed]]:
-    """The cluster an application stands in, its verdicts with the application's own rules, and its rows there."""
-    found = await planning.reach(p, app)
-    rows = [row for row in p.journal.inventory(app) if row.cluster == found.name]
+async def reach(p: Platform, app: AppKey) -> tuple[Targets, Sequence[Managed]]:
+    """The clusters an application stands in, verdicts with the application's own rules, and its rows where they answer.
+    --cluster chooses some of them."""
+    inventory = p.journal.inventory(app)
+    wanted = [p.options.cluster] if p.options.cluster else sorted({row.cluster for row in inventory})
+    found = await targets.reach(p, app, [name for name in wanted if reaching.known(p, name)])
+    rows = [row for row in inventory if row.cluster in found.facts]
     found.verdicts.use(stored_rules(p, app, rows))
     return found, rows
 
@@ -48,26 +52,36 @@ def stored_rules(p: Platform, app: AppKey, rows: Sequence[Managed]) -> Sequence[
         return ()
     content = applications.revision(p.store, app, newest.revision)
     read = reading.application(content.document, "the stored application", 0, lenient=True)
-    rendered = planning.stored(app, content.key, applications.manifests(p.store, app, newest.revision), content.definitions)
     given = policies.read(read.policies)
     if not given.patience.rules:
         return ()
-    want = wanting.desired(rendered, wanting.without_cluster(rendered, rows[0].cluster), p.journal.installation(), given)
-    return rules.of(given, want, rendered, None)
+    made: dict[Any, Any] = {}
+    for place, of_place in stored.by_place(applications.manifests(p.store, app, newest.revision)).items():
+        rendered = stored.rendered(app, content.key, of_place, content.definitions)
+        facts = wanting.without_cluster(rendered, rows[0].cluster)
+        want = wanting.desired(rendered, facts, p.journal.installation(), given, namespace=place.namespace)
+        made |= {item.identity: item for item in want}  # rules know objects, not clusters
+    return rules.of(given, list(made.values()))
 
 
 async def status(p: Platform, app: AppKey) -> tuple[Summary, Sequence[Managed], Release | None]:
     """As looking.status, with health and drift as the cluster shows them now."""
     summary, rows, release = looking.status(p, app)
-    found, here = await target(p, app)
+    found, here = await reach(p, app)
     installation = p.journal.installation()
     from appdelivery.delivery import drift
 
     fresh = await drift.rows(found.fleet, installation, app, here, clock=identity.clock)
     by_identity = {row.identity: row for row in fresh}
-    shown = [by_identity.get(row.identity, row) for row in rows]
+    shown = [by_identity.get(row.identity, _unseen(row, found)) for row in rows]
     worst = health.worst([Health(row.health, row.health_reason) for row in fresh if _speaks(row)])
     return changed(summary, health=worst.state, message=worst.reason if worst.state != "healthy" else ""), shown, release
+
+
+def _unseen(row: Managed, found: Targets) -> Managed:
+    """What was last known of an object whose cluster does not answer is not what is."""
+    error = found.errors.get(row.cluster)
+    return row if error is None else changed(row, health="unknown", health_reason=error.message)
 
 
 def _speaks(row: Managed) -> bool:
@@ -81,7 +95,7 @@ async def differences(p: Platform, planned: Planned) -> list[dict[str, Any]]:
 
     guard(p.actor, "get", str(planned.app))
     return await diff.live(
-        planned.target.fleet,
+        planned.targets.fleet,
         planned.plan,
         planned.desired,
         key=p.journal.installation().digest_key,
@@ -95,7 +109,7 @@ async def differences(p: Platform, planned: Planned) -> list[dict[str, Any]]:
 async def why(p: Platform, app: AppKey) -> Answer:
     guard(p.actor, "get", str(app))
     looking.status(p, app)
-    found, rows = await target(p, app)
+    found, rows = await reach(p, app)
     from appdelivery.store import applications
 
     newest = p.journal.newest(app)
@@ -123,7 +137,7 @@ async def wait(p: Platform, app: AppKey, limit: float, show: Callable[[Any], Non
 
     guard(p.actor, "get", str(app))
     looking.status(p, app)
-    found, rows = await target(p, app)
+    found, rows = await reach(p, app)
     try:
         outcome, message = await asyncio.wait_for(_until_healthy(found, rows, show), limit or None)
     except TimeoutError:
@@ -132,7 +146,36 @@ async def wait(p: Platform, app: AppKey, limit: float, show: Callable[[Any], Non
     return Waited(outcome, message, answer)
 
 
-async def _until_healthy(found: Target, rows: Sequence[Managed], show: Callable[[Any], None]) -> tuple[str, str]:
+async def _until_healthy(found: Targets, rows: Sequence[Managed], show: Callable[[Any], None]) -> tuple[str, str]:
+    """Over all clusters: the first that fails speaks for all."""
+    import asyncio
+
+    waits = [
+        asyncio.ensure_future(_until_healthy_at(found, name, [row for row in rows if row.cluster == name], show))
+        for name in sorted({row.cluster for row in rows})
+    ]
+    try:
+        said = []
+        for done in asyncio.as_completed(waits):
+            outcome, message = await done
+            if outcome != "healthy":
+                return outcome, message
+            said.append(message)
+        silent = sorted(found.errors)
+        return (
+            ("failed", f"{', '.join(silent)} cannot be reached")
+            if silent
+            else ("healthy", "; ".join(said) or "nothing to wait for")
+        )
+    finally:
+        for wait_ in waits:
+            wait_.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def _until_healthy_at(
+    found: Targets, cluster: str, rows: Sequence[Managed], show: Callable[[Any], None]
+) -> tuple[str, str]:
     from appdelivery.delivery.work import Seen
     from appdelivery.model.change import Subject
 
@@ -140,23 +183,23 @@ async def _until_healthy(found: Target, rows: Sequence[Managed], show: Callable[
     seen: dict[Any, Health] = {}
     kinds = sorted({row.ref.of for row in required.values()}, key=str)
     spaces = sorted({row.ref.namespace for row in required.values() if row.ref.namespace})
-    live = await found.fleet.read(found.name, [row.ref for row in required.values()])
+    live = await found.fleet.read(cluster, [row.ref for row in required.values()])
     for ref, one in live.items():
         if found.verdicts.wait_class(ref, one.body) == "required":
             seen[ref.identity] = found.verdicts.judge(one)
     missing = [row.ref for row in required.values() if row.ref not in live]
     if missing:
-        return "failed", f"{missing[0]} is not in the cluster"
+        return "failed", f"{missing[0]} is not in cluster {cluster}"
     ending = _ending(seen)
     if ending is not None:
         return ending
-    async for event in found.fleet.watch(found.name, kinds, spaces, Selector()):
+    async for event in found.fleet.watch(cluster, kinds, spaces, Selector()):
         if event.live is None or event.live.ref.identity not in seen:
             continue
         verdict = found.verdicts.judge(event.live)
         if verdict != seen[event.live.ref.identity]:
             seen[event.live.ref.identity] = verdict
-            show(Seen(Subject(found.name, event.live.ref, required[event.live.ref.identity].component), verdict))
+            show(Seen(Subject(cluster, event.live.ref, required[event.live.ref.identity].component), verdict))
         ending = _ending(seen)
         if ending is not None:
             return ending
@@ -182,35 +225,41 @@ class Logs:
 
 
 async def logs(p: Platform, app: AppKey, how: Logs) -> AsyncIterator[tuple[str, str]]:
-    """(pod/container, line) of all pods of an application or component, as they come."""
+    """(pod/container, line) of all pods of an application or component, as they come; of several clusters with their
+    names before."""
     import asyncio
 
     from appdelivery.model import marks
 
     guard(p.actor, "logs", str(app))
-    found, rows = await target(p, app)
+    found, rows = await reach(p, app)
     components = sorted({row.component for row in rows})
     if how.component and how.component not in components:
         from appdelivery.model import suggest
 
         raise errors.NotFound(f"{app} has no component '{how.component}'{suggest.meant(how.component, components)}")
     wanted = f"{marks.NAME}={app.name}" + (f",{marks.COMPONENT}={how.component}" if how.component else "")
-    spaces = sorted({row.ref.namespace for row in rows if row.ref.namespace}) or [app.namespace]
-    pods = [pod for space in spaces for pod in await found.fleet.list(found.name, POD, space, Selector(labels=wanted))]
-    sources = [(pod, name) for pod in pods for name in _containers(pod) if how.container in ("", name)]
+    places = sorted({(row.cluster, row.ref.namespace) for row in rows if row.ref.namespace})
+    pods = [
+        (cluster, pod)
+        for cluster, space in places or [(found.home, app.namespace)]
+        for pod in await found.fleet.list(cluster, POD, space, Selector(labels=wanted))
+    ]
+    sources = [(cluster, pod, name) for cluster, pod in pods for name in _containers(pod) if how.container in ("", name)]
+    several = len({cluster for cluster, _ in places}) > 1
     queue: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue(maxsize=1000)
 
-    async def read(pod: Live, name: str) -> None:
+    async def read(cluster: str, pod: Live, name: str) -> None:
         options = LogOptions(name, how.follow, how.previous, how.tail, how.since_s)
-        label = f"{pod.ref.name}/{name}"
+        label = f"{cluster}/{pod.ref.name}/{name}" if several else f"{pod.ref.name}/{name}"
         try:
-            async for line in found.fleet.logs(found.name, pod.ref, options):
+            async for line in found.fleet.logs(cluster, pod.ref, options):
                 await queue.put((label, line))
         except errors.ClusterError as error:
             await queue.put((label, f"not read: {error.message}"))
         await queue.put(None)
 
-    tasks = [asyncio.create_task(read(pod, name)) for pod, name in sources]
+    tasks = [asyncio.create_task(read(*source)) for source in sources]
     left = len(tasks)
     try:
         while left:
@@ -236,19 +285,29 @@ class Branch:
     ref: Ref
     health: Health
     children: tuple[Branch, ...] = ()
+    cluster: str = ""  # of an object at the top, where the application stands in several
 
 
 async def tree(p: Platform, app: AppKey) -> tuple[Branch, ...]:
     """The application's objects with the ReplicaSets, pods and jobs they own, as the cluster has them now."""
     guard(p.actor, "get", str(app))
     looking.status(p, app)
-    found, rows = await target(p, app)
-    live = await found.fleet.read(found.name, [row.ref for row in rows])
+    found, rows = await reach(p, app)
+    names = sorted({row.cluster for row in rows})
+    branches: list[Branch] = []
+    for name in names:
+        here = [row for row in rows if row.cluster == name]
+        branches += [changed(b, cluster=name if len(names) > 1 else "") for b in await _branches(found, name, here)]
+    return tuple(branches)
+
+
+async def _branches(found: Targets, cluster: str, rows: Sequence[Managed]) -> list[Branch]:
+    live = await found.fleet.read(cluster, [row.ref for row in rows])
     spaces = sorted({row.ref.namespace for row in rows if row.ref.namespace})
     owned: dict[str, list[Live]] = {}
     for kind in OWNED:
         for space in spaces:
-            for one in await found.fleet.list(found.name, kind, space, Selector()):
+            for one in await found.fleet.list(cluster, kind, space, Selector()):
                 for owner in one.body["metadata"].get("ownerReferences") or ():
                     owned.setdefault(str(owner.get("uid")), []).append(one)
 
@@ -257,7 +316,7 @@ async def tree(p: Platform, app: AppKey) -> tuple[Branch, ...]:
         return Branch(one.ref, found.verdicts.judge(one), tuple([branch(c) for c in children if not _idle(c)]))
 
     missing = Health("missing", "Missing", "it is not in the cluster")
-    return tuple([branch(live[row.ref]) if row.ref in live else Branch(row.ref, missing) for row in rows])
+    return [branch(live[row.ref]) if row.ref in live else Branch(row.ref, missing) for row in rows]
 
 
 def _idle(one: Live) -> bool:
@@ -276,5 +335,6 @@ def branch_tree(branch: Branch) -> dict[str, Any]:
         "name": branch.ref.name,
         "health": branch.health.state,
         "message": branch.health.message,
+        **({"cluster": branch.cluster} if branch.cluster else {}),
         "children": [branch_tree(child) for child in branch.children],
     }

@@ -1,4 +1,4 @@
-"""From an application to a plan: render for the cluster, make the desired set, look at what is there, compare.
+"""From an application to a plan: render for every place, make the desired set, look at what is there, compare.
 
 `up`, `plan`, `diff`, `rollback` and `delete` all start here; nothing is changed by it, in the store or in a cluster.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
@@ -13,18 +14,17 @@ from appdelivery.delivery import desired as wanting
 from appdelivery.delivery import look, policies
 from appdelivery.delivery import plan as planner
 from appdelivery.delivery import replace as replacing
-from appdelivery.model import reading
-from appdelivery.model.manifest import Manifest, Origin, Rendered, RenderedComponent
+from appdelivery.model import canonical, reading
+from appdelivery.model.manifest import Rendered
 from appdelivery.model.record import changed, record
 from appdelivery.model.refs import ref_of
-from appdelivery.platform import discovered, identity, reaching, rendering, rules
+from appdelivery.platform import placing, rendering, rules, stored
+from appdelivery.platform import targets as reaching_out
 from appdelivery.render.render import ClusterVersion, RenderContext, render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from appdelivery.clusters.credentials import Credentials
-    from appdelivery.clusters.fleet import ClusterFleet
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.look import Known
     from appdelivery.delivery.plan import Consent
@@ -32,22 +32,23 @@ if TYPE_CHECKING:
     from appdelivery.model.application import Application
     from appdelivery.model.change import Plan
     from appdelivery.model.history import Managed, Release
-    from appdelivery.model.live import ClusterFacts
     from appdelivery.model.problem import Problem
-    from appdelivery.model.refs import AppKey, Kind
+    from appdelivery.model.refs import AppKey
     from appdelivery.platform.local import Platform
+    from appdelivery.platform.stored import Place
+    from appdelivery.platform.targets import Targets
 
 
-@dataclass(slots=True)
-class Target:
-    """One cluster that answers, and the Fleet that speaks to it."""
+@record
+class Part:
+    """What one step of the workflow delivers to one place, rendered by itself."""
 
-    name: str
-    server: str
-    fleet: ClusterFleet
-    facts: ClusterFacts
-    verdicts: rules.Verdicts
-    credentials: Credentials
+    place: Place
+    cluster: str
+    namespace: str  # '' = the application's
+    rendered: Rendered
+    desired: tuple[Desired, ...]
+    again: rules.Again | None = None  # renders it anew with live values
 
 
 @record
@@ -56,9 +57,9 @@ class Planned:
 
     app: AppKey
     plan: Plan
-    target: Target
-    desired: tuple[Desired, ...]
-    rendered: Rendered
+    targets: Targets
+    parts: tuple[Part, ...]
+    rendered: Rendered  # all parts as one
     document: dict[str, Any]
     policies: Policies
     consent: Consent
@@ -72,7 +73,16 @@ class Planned:
     lenient: bool = False
     warnings: tuple[Problem, ...] = ()
     settled: bool = False  # the release before had ended when the clusters were looked at
-    again: rules.Again | None = None  # renders anew with live values, where components wait for some
+
+    @property
+    def desired(self) -> tuple[Desired, ...]:
+        """Of an object that several steps deliver, what the last of them makes of it."""
+        return tuple({item.identity: item for part in self.parts for item in part.desired}.values())
+
+    @property
+    def clusters(self) -> list[str]:
+        """Where it goes; of a deletion, where it stands."""
+        return sorted({part.cluster for part in self.parts}) or self.targets.names
 
     @property
     def labels(self) -> dict[str, str]:
@@ -88,118 +98,93 @@ class Ask:
     kube_version: ClusterVersion | None = None
 
 
-async def reach(p: Platform, app: AppKey | None = None) -> Target:
-    """The cluster that is meant, asked who it is.  The store knows it under one name, whatever context leads to it; other
-    clusters in which the application still stands are reached beside it."""
-    inventory = p.journal.inventory(app) if app else ()
-    asked, found = reaching.credentials(p, _home(p, inventory))
-    verdicts = rules.Verdicts(identity.clock)
-    bare = {(row.cluster, row.ref.identity): row.bare for row in inventory if row.bare}
+@record
+class _Content:
+    """What is to stand in the clusters, before they are looked at."""
 
-    def fleet_of(reached: dict[str, Credentials], facts: dict[str, ClusterFacts | None]) -> ClusterFleet:
-        return reaching.fleet(p, reached, judge=verdicts.judge, bare=bare, facts=facts)
-
-    others = {place: reaching.credentials(p, place)[1] for place in _elsewhere(p, inventory, asked)}
-    kept = {name: discovered.read(name, one) for name, one in {**others, asked: found}.items()}
-    fleet = fleet_of({**others, asked: found}, kept)
-    facts = await fleet.facts(asked)
-    if kept[asked] is None:
-        discovered.write(facts, found)
-    name = reaching.known_as(p, facts, found.server)
-    if name != asked:
-        facts = changed(facts, name=name)
-        fleet = fleet_of({**others, name: found}, {**kept, name: facts})
-    # Next comes a list of each kind that is there, or the question whether the namespace exists.
-    fleet.expect(name, max(1, len({row.ref.of for row in inventory if row.cluster == name})))
-    return Target(name, found.server, fleet, facts, verdicts, found)
+    key: AppKey
+    parts: tuple[Part, ...]
+    rendered: Rendered
+    document: dict[str, Any]
+    given: Policies
+    depends_on: Mapping[str, Sequence[str]]
+    context: dict[str, Any]
+    request: str = "apply"
+    lenient: bool = False
 
 
-async def _looked_again(target: Target, kinds: Iterable[Kind]) -> None:
-    """Facts kept from an earlier command do not know a kind that has come since."""
-    if all(kind in target.facts.served for kind in kinds):
-        return
-    facts = await target.fleet.facts(target.name, refresh=True)
-    discovered.write(facts, target.credentials)
-    target.facts = changed(facts, name=target.name)
-
-
-def _elsewhere(p: Platform, inventory: Sequence[Managed], asked: str) -> list[str]:
-    return [place for place in sorted({row.cluster for row in inventory} - {asked}) if reaching.known(p, place)]
-
-
-def _home(p: Platform, inventory: Sequence[Managed]) -> str:
-    """The cluster an application stands in already, when none is named and it stands in one."""
-    if p.options.cluster:
-        return p.options.cluster
-    places = {row.cluster for row in inventory}
-    if len(places) != 1:
-        return ""
-    (place,) = places
-    return place if reaching.known(p, place) else ""
-
-
-async def of_application(p: Platform, work: rendering.Work, app: Application, target: Target, ask: Ask) -> Planned:
-    """The plan that brings the cluster to what the application says now."""
+async def of_application(p: Platform, work: rendering.Work, app: Application, ask: Ask) -> Planned:
+    """The plan that brings the clusters to what the application says now."""
     newest = p.journal.newest(app.key)
-    context = context_of(p, app, target, ask, newest=newest)
-    rendered = await p.in_thread(lambda: render(app, work.catalog.resolve, context))  # connections are opened meanwhile
-    given = policies.read(app.policies)
-    return await _planned(
-        p,
-        target,
-        ask,
-        key=app.key,
-        rendered=rendered,
-        document=app.document,
-        given=given,
-        newest=newest,
-        lenient=ask.lenient,
-        context=context,
-        again=rules.Again(app, work.catalog.resolve, context),
+    placed = placing.of(p, app)
+    targets = await reaching_out.reach(
+        p, app.key, [place.cluster for one in placed for place in one.places if place.cluster]
     )
+    given = policies.read(app.policies)
+    parts: list[Part] = []
+    contexts: list[dict[str, Any]] = []
+    for one in placed:
+        for place in one.places:
+            cluster = place.cluster or targets.home
+            context = context_of(p, app, targets, cluster, ask, newest=newest, namespace=place.namespace)
+            # connections are opened meanwhile
+            made = await p.in_thread(partial(render, one.app, work.catalog.resolve, context))
+            again = rules.Again(one.app, work.catalog.resolve, context)
+            parts.append(await _part(p, targets, given, made, place, number=len(parts), again=again))
+            contexts.append(_kept(context))
+    whole = _whole(parts)
+    order = {**_former_order(p, app.key, newest), **{c.name: c.depends_on for c in whole.components}}
+    kept = contexts[0] if len(contexts) == 1 else {"places": contexts}
+    content = _Content(
+        app.key, tuple(parts), whole, app.document, given, depends_on=order, context=kept, lenient=ask.lenient
+    )
+    return await _planned(p, targets, ask, content, newest=newest)
 
 
-def context_of(p: Platform, app: Application, target: Target, ask: Ask, *, newest: Release | None) -> RenderContext:
+def context_of(
+    p: Platform, app: Application, targets: Targets, cluster: str, ask: Ask, *, newest: Release | None, namespace: str = ""
+) -> RenderContext:
     from appdelivery.store import applications
 
     def number(component: str, digest: str) -> int:
         return applications.component_revision(p.store, app.key, component, digest)
 
-    return RenderContext(
+    found = targets.facts.get(cluster)
+    version = ask.kube_version
+    if version is None and found is not None:
+        version = rendering.cluster_version(found.version.partition("+")[0].partition("-")[0])
+    made = RenderContext(
         revision=(newest.revision if newest else 0) + 1,
-        cluster=target.name,
+        cluster=cluster,
+        namespace=namespace,
         lenient=ask.lenient,
-        cluster_version=ask.kube_version
-        or rendering.cluster_version(target.facts.version.partition("+")[0].partition("-")[0]),
         component_revisions=number if newest else lambda _component, _digest: 1,
         digest_key=p.journal.installation().digest_key,
     )
+    return made if version is None else changed(made, cluster_version=version)
 
 
-async def of_revision(p: Platform, app: AppKey, number: int, target: Target, ask: Ask) -> Planned:
-    """The plan that brings the cluster back to a stored revision: its manifests as they were, whatever definitions say now."""
+async def of_revision(p: Platform, app: AppKey, number: int, ask: Ask) -> Planned:
+    """The plan that brings the clusters back to a stored revision: its manifests as they were, whatever definitions say now."""
     from appdelivery.store import applications
 
     content = applications.revision(p.store, app, number)
-    rendered = stored(app, content.key, applications.manifests(p.store, app, number), content.definitions)
-    read = reading.application(content.document, "the stored application", 0, lenient=True)
-    planned = await _planned(
-        p,
-        target,
-        ask,
-        key=app,
-        rendered=rendered,
-        document=content.document,
-        given=policies.read(read.policies),
-        newest=p.journal.newest(app),
-        lenient=False,
-        context=None,
-        again=None,
-    )
+    rows = stored.by_place(applications.manifests(p.store, app, number))
+    targets = await reaching_out.reach(p, app, [place.cluster for place in rows if place.cluster])
+    given = policies.read(reading.application(content.document, "the stored application", 0, lenient=True).policies)
+    parts: list[Part] = []
+    for place, of_place in rows.items():
+        made = stored.rendered(app, content.key, of_place, content.definitions)
+        parts.append(await _part(p, targets, given, made, place, number=len(parts), again=None))
+    newest = p.journal.newest(app)
+    whole = _whole(parts)
+    order = {**_former_order(p, app, newest), **{c.name: c.depends_on for c in whole.components}}
+    wanted = _Content(app, tuple(parts), whole, content.document, given, depends_on=order, context={})
+    planned = await _planned(p, targets, ask, wanted, newest=newest)
     return changed(planned, cause="rollback", cause_ref=str(number), revision=number)
 
 
-async def of_deletion(p: Platform, app: AppKey, target: Target, ask: Ask) -> Planned:
+async def of_deletion(p: Platform, app: AppKey, ask: Ask) -> Planned:
     """The plan that removes every object of an application: its desired set is empty."""
     from appdelivery.store import applications
 
@@ -207,73 +192,78 @@ async def of_deletion(p: Platform, app: AppKey, target: Target, ask: Ask) -> Pla
     newest = p.journal.newest(app)
     if newest is None:
         raise errors.NotFound(f"application {app} has no release")
+    targets = await reaching_out.reach(p, app)
     content = applications.revision(p.store, app, newest.revision)
     read = reading.application(content.document, "the stored application", 0, lenient=True)
-    old = stored(app, content.key, applications.manifests(p.store, app, newest.revision), content.definitions)
-    empty = Rendered(app, content.key, (), old.definitions)
-    planned = await _planned(
-        p,
-        target,
-        ask,
-        key=app,
-        rendered=empty,
-        document=content.document,
-        given=policies.read(read.policies),
-        newest=newest,
-        lenient=False,
-        context=None,
-        again=None,
-        request="delete",
-        depends_on={c.name: c.depends_on for c in old.components},
+    rows = applications.manifests(p.store, app, newest.revision)
+    order = {component: tuple(origin.get("dependsOn", ())) for component, origin, _ in rows}
+    empty = Rendered(app, content.key, (), stored.definitions(content.definitions))
+    made = _Content(
+        app, (), empty, content.document, policies.read(read.policies), depends_on=order, context={}, request="delete"
     )
-    return changed(planned, revision=newest.revision)
+    return changed(await _planned(p, targets, ask, made, newest=newest), revision=newest.revision)
 
 
-async def _planned(
-    p: Platform,
-    target: Target,
-    ask: Ask,
-    *,
-    key: AppKey,
-    rendered: Rendered,
-    document: dict[str, Any],
-    given: Policies,
-    newest: Release | None,
-    lenient: bool,
-    context: RenderContext | None,
-    again: rules.Again | None,
-    request: str = "apply",
-    depends_on: Mapping[str, Sequence[str]] | None = None,
-) -> Planned:
+async def _part(
+    p: Platform, targets: Targets, given: Policies, made: Rendered, place: Place, *, number: int, again: rules.Again | None
+) -> Part:
+    cluster = place.cluster or targets.home
+    await reaching_out.looked_again(targets, cluster, [m.ref.of for c in made.components for m in c.manifests])
+    facts = targets.facts.get(cluster) or wanting.without_cluster(made, cluster)
+    want = wanting.desired(made, facts, p.journal.installation(), given, namespace=place.namespace, part=number)
+    return Part(place, cluster, place.namespace, made, want, again)
+
+
+def _whole(parts: Sequence[Part]) -> Rendered:
+    """All parts as one: every component once, every definition once."""
+    first = parts[0].rendered
+    if len(parts) == 1:
+        return first
+    components = {component.name: component for part in reversed(parts) for component in part.rendered.components}
+    definitions = dict.fromkeys([one for part in parts for one in part.rendered.definitions])
+    warnings = dict.fromkeys([one for part in parts for one in part.rendered.warnings])
+    keys = dict.fromkeys([part.rendered.key for part in parts])
+    key = first.key if len(keys) == 1 else canonical.digest(list(keys))
+    return Rendered(first.app, key, tuple(components.values()), tuple(definitions), tuple(warnings))
+
+
+async def _planned(p: Platform, targets: Targets, ask: Ask, content: _Content, *, newest: Release | None) -> Planned:
     installation = p.journal.installation()
-    inventory = await p.in_thread(lambda: p.journal.inventory(key))
-    here = [row.ref.of for row in inventory if row.cluster == target.name]
-    await _looked_again(target, [*here, *[m.ref.of for c in rendered.components for m in c.manifests]])
-    want = wanting.desired(rendered, target.facts, installation, given) if rendered.components else ()
-    target.verdicts.use(rules.of(given, want, rendered, again))
-    known = await look.look(target.fleet, installation, key, want, inventory)
-    known = replace(known, former=_former(p, key, want, inventory))
-    order = depends_on if depends_on is not None else _order(p, key, rendered, newest)
-    situation = planner.Situation(installation, newest.number if newest else 0, request, order)
-    made = planner.plan(key, want, inventory, known, situation=situation, given=given, consent=ask.consent)
+    inventory = await p.in_thread(lambda: p.journal.inventory(content.key))
+    for name in targets.facts:
+        await reaching_out.looked_again(targets, name, [row.ref.of for row in inventory if row.cluster == name])
+    want = tuple({item.identity: item for part in content.parts for item in part.desired}.values())
+    once = _once(content.parts)
+    own = [rule for part in once if part.again for rule in rules.of_definitions(part.rendered, part.again)]
+    targets.verdicts.use([*rules.of(content.given, [item for part in once for item in part.desired]), *own])
+    known = await look.look(targets.fleet, installation, content.key, want, inventory)
+    known = replace(known, former=_former(p, content.key, want, inventory))
+    number = newest.number if newest else 0
+    situation = planner.Situation(installation, number, content.request, content.depends_on)
+    made = planner.plan(content.key, want, inventory, known, situation=situation, given=content.given, consent=ask.consent)
     return Planned(
-        key,
+        content.key,
         made,
-        target,
-        want,
-        rendered,
-        document,
-        given,
+        targets,
+        content.parts,
+        content.rendered,
+        content.document,
+        content.given,
         ask.consent,
         known,
-        _kept(context),
-        order,
-        request=request,
-        lenient=lenient,
-        warnings=rendered.warnings,
+        content.context,
+        content.depends_on,
+        request=content.request,
+        lenient=content.lenient,
+        warnings=content.rendered.warnings,
         settled=newest is None or newest.outcome != "running",
-        again=again,
     )
+
+
+def _once(parts: Sequence[Part]) -> list[Part]:
+    """One of each set of parts that hold the same objects in different clusters: rules know objects, not clusters."""
+    found = {tuple([item.identity[1] for item in part.desired]): part for part in reversed(parts)}
+    return list(found.values())
 
 
 def _former(p: Platform, app: AppKey, want: Sequence[Desired], inventory: Sequence[Managed]) -> dict[Any, dict[str, Any]]:
@@ -297,66 +287,17 @@ def _former(p: Platform, app: AppKey, want: Sequence[Desired], inventory: Sequen
     return found
 
 
-def _order(p: Platform, app: AppKey, rendered: Rendered, newest: Release | None) -> dict[str, Sequence[str]]:
-    """Which component waits for which: of the new content, and of what leaves with the old one."""
-    order: dict[str, Sequence[str]] = {}
-    if newest is not None and newest.request != "delete":
-        from appdelivery.store import applications
-
-        for component, origin, _ in applications.manifests(p.store, app, newest.revision):
-            order.setdefault(component, tuple(origin.get("dependsOn", ())))
-    return {**order, **{c.name: c.depends_on for c in rendered.components}}
-
-
-def _kept(context: RenderContext | None) -> dict[str, Any]:
-    """The context values a render depended on, as the revision keeps them."""
-    if context is None:
+def _former_order(p: Platform, app: AppKey, newest: Release | None) -> dict[str, Sequence[str]]:
+    """Which component waited for which in the content that is there: it decides the order in which things leave."""
+    if newest is None or newest.request == "delete":
         return {}
+    from appdelivery.store import applications
+
+    rows = applications.manifests(p.store, app, newest.revision)
+    return {component: tuple(origin.get("dependsOn", ())) for component, origin, _ in reversed(rows)}
+
+
+def _kept(context: RenderContext) -> dict[str, Any]:
+    """The context values a render depended on, as the revision keeps them."""
     version = context.cluster_version
     return {"cluster": context.cluster, "clusterVersion": version.git}
-
-
-def origin_tree(item: Desired, depends_on: Sequence[str]) -> dict[str, Any]:
-    """What is kept beside a stored manifest, so that the revision can be delivered again as it was."""
-    return {
-        "component": item.origin.component,
-        "trait": item.origin.trait,
-        "output": item.origin.output,
-        "stage": item.stage,
-        "workload": item.workload,
-        "type": item.component_type,
-        "dependsOn": list(depends_on),
-    }
-
-
-def stored(
-    app: AppKey, key: str, rows: Sequence[tuple[str, dict[str, Any], dict[str, Any]]], definitions: Sequence[Any]
-) -> Rendered:
-    """A stored revision in the form that render gives."""
-    by_component: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
-    for component, origin, body in rows:
-        by_component.setdefault(component, []).append((origin, body))
-    components = []
-    for name, entries in by_component.items():
-        first = entries[0][0]
-        manifests = tuple(
-            [
-                Manifest(
-                    ref_of(body),
-                    body,
-                    Origin(name, o.get("trait", ""), o.get("output", "")),
-                    o.get("stage", "DefaultDispatch"),
-                    bool(o.get("workload")),
-                )
-                for o, body in entries
-            ]
-        )
-        components.append(
-            RenderedComponent(name, first.get("type", ""), manifests, tuple(first.get("dependsOn", ())), f"{name}-v0", "")
-        )
-    return Rendered(
-        app,
-        key,
-        tuple(components),
-        tuple([tuple(d) if not isinstance(d, dict) else (d["kind"], d["name"], d["hash"]) for d in definitions]),
-    )

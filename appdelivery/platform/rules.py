@@ -55,10 +55,9 @@ class Verdicts:
         return health.wait_class(ref, body, self._rules)
 
 
-def of(given: Policies, desired: Sequence[Desired], rendered: Rendered, again: Again | None) -> tuple[Rule, ...]:
-    """Policy rules first, then those of the definitions (delivery.md 10.1)."""
-    found = policies.health_rules(given, desired, _compiled)
-    return found if again is None else (*found, *_of_definitions(rendered, again))
+def of(given: Policies, desired: Sequence[Desired]) -> tuple[Rule, ...]:
+    """Of the policies: they come before those of the definitions (delivery.md 10.1)."""
+    return policies.health_rules(given, desired, _compiled)
 
 
 def _compiled(expressions: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -72,7 +71,7 @@ def _compiled(expressions: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict
     return evaluate
 
 
-def _of_definitions(rendered: Rendered, again: Again) -> list[Rule]:
+def of_definitions(rendered: Rendered, again: Again) -> list[Rule]:
     """A component's `health` section judges its workload."""
     rules = []
     for component in rendered.components:

@@ -10,7 +10,8 @@ from appdelivery.delivery import policies
 from appdelivery.delivery.ports import EventAdded, ObjectApplied, ObjectIntended, ReleaseEnded, ReleaseRequest
 from appdelivery.model.history import Event, Managed
 from appdelivery.model.record import changed
-from appdelivery.platform import documents, local, offline, planning, rendering
+from appdelivery.model.run import WorkKey
+from appdelivery.platform import documents, local, offline, planning, stored, rendering
 from appdelivery.render import render
 from appdelivery.render.render import RenderContext
 
@@ -50,7 +51,7 @@ def deliver(
                 rendered=rendered,
                 plan=offline.without_cluster(p, work, app),
                 desired=tuple(
-                    [(one.digest, one.subject.component, planning.origin_tree(one, ()), one.body) for one in wanted]
+                    [(one.digest, one.subject.component, stored.origin_tree(one, ()), one.body) for one in wanted]
                 ),
                 actor=p.actor,
                 cause="user",
@@ -58,7 +59,7 @@ def deliver(
                 labels=dict((app.document.get("metadata") or {}).get("labels") or {}),
             )
             release, revision = p.journal.open_release(request)
-            lease = p.journal.claim(app.key, p.worker, 30)
+            lease = p.journal.claim(WorkKey("app", str(app.key)), p.worker, 30)
             assert lease is not None
             rows = [
                 Managed(

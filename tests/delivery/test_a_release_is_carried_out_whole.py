@@ -233,16 +233,15 @@ def flowing(stage, url=PLACEHOLDER):
 
 
 def how(stage, seen):
-    def rerender(live):
-        seen.append(live)
-        return rendered(*flowing(stage, live["svc"]["output"]["spec"]["clusterIP"]))
-
-    def place(made, cluster):
+    def anew(part, live):
         from fakes.stage import ports_facts
 
-        return desired.desired(made, ports_facts(stage.fleet, cluster), stage.installation, policies.Policies())
+        assert part == 0
+        seen.append(live)
+        made = rendered(*flowing(stage, live["svc"]["output"]["spec"]["clusterIP"]))
+        return desired.desired(made, ports_facts(stage.fleet, next(iter(stage.fleet.worlds))), stage.installation, policies.Policies())
 
-    return {"rerender": rerender, "place": place}
+    return {"anew": anew}
 
 
 async def test_live_values_are_rendered_in_when_their_component_is_there():

@@ -23,6 +23,7 @@ from appdelivery.model.application import Policy
 from appdelivery.model.history import Actor
 from appdelivery.model.manifest import Manifest, Origin, Rendered, RenderedComponent
 from appdelivery.model.refs import AppKey, Ref, ref_of
+from appdelivery.model.run import WorkKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -291,10 +292,10 @@ class Stage:
     def _claimed(self) -> Any:
         """A new process; the lease of a dead one runs out first."""
         worker = f"worker-{next(self._workers)}"
-        lease = self.journal.claim(self.app, worker, 30)
+        lease = self.journal.claim(WorkKey("app", str(self.app)), worker, 30)
         if lease is None:
             self.clock.time += timedelta(seconds=31)
-            lease = self.journal.claim(self.app, worker, 30)
+            lease = self.journal.claim(WorkKey("app", str(self.app)), worker, 30)
         assert lease is not None
         return lease
 
@@ -320,7 +321,7 @@ class Stage:
             policies=policies.read(options.get("given", ())),
             consent=options.get("consent", plan.Consent()),
             depends_on={part.name: part.depends_on for part in parts},
-            waits_for={part.name: part.waits_for for part in parts},
+            waits_for={(0, part.name): part.waits_for for part in parts},
             known=known,
             settled=known is not None,
             trusted=options.get("trusted", True),
