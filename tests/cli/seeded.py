@@ -11,7 +11,7 @@ from appdelivery.delivery.ports import EventAdded, ObjectApplied, ObjectIntended
 from appdelivery.model.history import Event, Managed
 from appdelivery.model.record import changed
 from appdelivery.model.run import WorkKey
-from appdelivery.platform import documents, local, offline, planning, stored, rendering
+from appdelivery.platform import documents, local, offline, rendering, stored
 from appdelivery.render import render
 from appdelivery.render.render import RenderContext
 
