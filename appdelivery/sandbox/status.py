@@ -32,6 +32,7 @@ class Refusal(Exception):
         self.message = message
         self.details = details
         self.headers = headers or {}
+        self.warnings: tuple[str, ...] = ()  # what had been remarked before it was refused
 
     def body(self) -> dict[str, Any]:
         """The Status object."""

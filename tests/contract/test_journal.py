@@ -98,66 +98,66 @@ def app() -> AppKey:
 
 
 def test_a_claim_gives_a_lease_that_ends_in_time(backend: Backend, app: AppKey) -> None:
-    lease = backend.journal.claim(app, "a", 30)
+    lease = backend.journal.claim(making.key(app), "a", 30)
     assert (lease.app, lease.worker, lease.fence) == (app, "a", 1)
     assert lease.until.utcoffset() is not None
 
 
 def test_a_held_application_is_not_given_to_another_worker(journal: Any, app: AppKey) -> None:
-    assert journal.claim(app, "a", 30) is not None
-    assert journal.claim(app, "b", 30) is None
+    assert journal.claim(making.key(app), "a", 30) is not None
+    assert journal.claim(making.key(app), "b", 30) is None
 
 
 def test_applications_are_claimed_apart(journal: Any, app: AppKey) -> None:
-    assert journal.claim(app, "a", 30) is not None
-    assert journal.claim(AppKey("other", app.name), "b", 30) is not None
+    assert journal.claim(making.key(app), "a", 30) is not None
+    assert journal.claim(making.key(AppKey("other", app.name)), "b", 30) is not None
 
 
 def test_after_the_lease_another_worker_takes_over_with_a_higher_fence(backend: Backend, app: AppKey) -> None:
-    first = backend.journal.claim(app, "a", 30)
+    first = backend.journal.claim(making.key(app), "a", 30)
     backend.pass_time(31)
-    second = backend.journal.claim(app, "b", 30)
+    second = backend.journal.claim(making.key(app), "b", 30)
     assert second.fence > first.fence
 
 
 def test_a_renewed_lease_is_held_longer(backend: Backend, app: AppKey) -> None:
-    lease = backend.journal.claim(app, "a", 30)
+    lease = backend.journal.claim(making.key(app), "a", 30)
     backend.pass_time(20)
     renewed = backend.journal.renew(lease, 30)
     assert (renewed.fence, renewed.worker) == (lease.fence, "a")
     backend.pass_time(20)
-    assert backend.journal.claim(app, "b", 30) is None
+    assert backend.journal.claim(making.key(app), "b", 30) is None
 
 
 def test_a_lease_that_was_taken_over_is_not_renewed(backend: Backend, app: AppKey) -> None:
-    lease = backend.journal.claim(app, "a", 30)
+    lease = backend.journal.claim(making.key(app), "a", 30)
     backend.pass_time(31)
-    backend.journal.claim(app, "b", 30)
+    backend.journal.claim(making.key(app), "b", 30)
     assert backend.journal.renew(lease, 30) is None
 
 
 def test_a_released_lease_is_free_at_once_and_its_fence_is_never_given_again(journal: Any, app: AppKey) -> None:
-    first = journal.claim(app, "a", 30)
+    first = journal.claim(making.key(app), "a", 30)
     journal.release(first)
-    second = journal.claim(app, "b", 30)
+    second = journal.claim(making.key(app), "b", 30)
     assert second.fence > first.fence
     assert journal.renew(first, 30) is None
 
 
 def test_releasing_a_lost_lease_disturbs_nobody(backend: Backend, app: AppKey) -> None:
-    lost = backend.journal.claim(app, "a", 30)
+    lost = backend.journal.claim(making.key(app), "a", 30)
     backend.pass_time(31)
-    backend.journal.claim(app, "b", 30)
+    backend.journal.claim(making.key(app), "b", 30)
     backend.journal.release(lost)
-    assert backend.journal.claim(app, "c", 30) is None
+    assert backend.journal.claim(making.key(app), "c", 30) is None
 
 
 def test_a_worker_that_lost_its_lease_records_nothing(backend: Backend, app: AppKey) -> None:
     journal = backend.journal
     journal.open_release(making.request(app))
-    lost = journal.claim(app, "a", 30)
+    lost = journal.claim(making.key(app), "a", 30)
     backend.pass_time(31)
-    journal.claim(app, "b", 30)
+    journal.claim(making.key(app), "b", 30)
     with pytest.raises(errors.LostLease):
         journal.record(lost, [ports.ObjectIntended(making.row(lost))])
     assert journal.inventory(app) == []
@@ -216,7 +216,7 @@ def test_a_rollback_to_an_unknown_revision_is_refused(journal: Any, app: AppKey)
 
 def test_the_end_of_a_release_is_recorded(journal: Any, app: AppKey) -> None:
     journal.open_release(making.request(app))
-    lease = journal.claim(app, "a", 30)
+    lease = journal.claim(making.key(app), "a", 30)
     assert journal.record(lease, [making.ended(1, "failed", "it did not start", create=1)]) == 1
     newest = journal.newest(app)
     assert (newest.outcome, newest.message, newest.counts) == ("failed", "it did not start", {"create": 1})
@@ -226,7 +226,7 @@ def test_the_end_of_a_release_is_recorded(journal: Any, app: AppKey) -> None:
 def test_an_older_running_release_is_superseded_by_the_first_record_of_the_newer_one(journal: Any, app: AppKey) -> None:
     journal.open_release(making.request(app))
     second, _ = journal.open_release(making.request(app, after=1))
-    lease = journal.claim(app, "a", 30)
+    lease = journal.claim(making.key(app), "a", 30)
     journal.record(lease, [ports.ObjectIntended(making.row(lease, release=second.number))])
     journal.record(lease, [making.ended(1, "succeeded", "too late")])  # it has ended already
     journal.record(lease, [making.ended(2)])
@@ -236,7 +236,7 @@ def test_an_older_running_release_is_superseded_by_the_first_record_of_the_newer
 def test_the_number_after_a_deletion_goes_on(journal: Any, app: AppKey) -> None:
     making.delivered(journal, app)
     release, _ = journal.open_release(making.request(app, after=1, request="delete", revision=1, desired=()))
-    lease = journal.claim(app, "a", 30)
+    lease = journal.claim(making.key(app), "a", 30)
     identity = making.row(lease).identity
     journal.record(lease, [ports.ObjectDeleting(identity, release.number)])
     journal.record(lease, [ports.ObjectGone(identity, "deleted"), making.ended(2)])
@@ -252,7 +252,7 @@ def test_the_number_after_a_deletion_goes_on(journal: Any, app: AppKey) -> None:
 @pytest.fixture
 def lease(journal: Any, app: AppKey) -> Any:
     journal.open_release(making.request(app))
-    return journal.claim(app, "a", 30)
+    return journal.claim(making.key(app), "a", 30)
 
 
 def test_record_answers_the_newest_release(journal: Any, app: AppKey, lease: Any) -> None:

@@ -9,6 +9,10 @@ import pytest
 if TYPE_CHECKING:
     from kube_api import Api, Reply
 
+PART = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
 WEB = "apps/v1/deployments"
 
 
@@ -97,6 +101,46 @@ async def test_warning_is_the_default_and_ignoring_is_silent(api: Api) -> None:
     await api.delete(api.path(WEB, "web"))
     await api.gone(api.path(WEB, "web"))
     assert "warning" not in (await api.create(_strange(api), fieldValidation="Ignore")).ok(201).headers
+
+
+async def test_a_refused_request_is_warned_too(api: Api) -> None:
+    unknown = r'299 - "unknown field \"spec.replicaz\""'
+    body = _strange(api)
+    body["spec"]["selector"] = None
+    reply = await api.create(body)
+    reply.refused(422, "Invalid")
+    assert unknown in reply.headers["warning"]
+    (await api.create(_strange(api))).ok(201)
+    reply = await api.create(_strange(api))
+    reply.refused(409, "AlreadyExists")
+    assert unknown in reply.headers["warning"]
+    for send in (api.merge, api.strategic):
+        reply = await send(api.path(WEB, "web"), {"spec": {"replicaz": 1, "replicas": -1}})
+        reply.refused(422, "Invalid")
+        assert reply.headers["warning"] == unknown
+    body = _strange(api)
+    body["metadata"]["resourceVersion"] = "1"
+    reply = await api.put(api.path(WEB, "web"), body)
+    reply.refused(409, "Conflict")
+    assert unknown in reply.headers["warning"]
+    reply = await api.put(api.path(WEB, "absent"), _strange(api) | {"metadata": {"name": "absent"}})
+    reply.refused(404, "NotFound")
+    assert unknown in reply.headers["warning"]
+
+
+async def test_remarks_on_an_object_follow_its_validation(api: Api) -> None:
+    body = api.deployment(replicas=0)
+    env = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    body["spec"]["template"]["spec"]["containers"][0]["env"] = env
+    reply = (await api.create(body)).ok(201)
+    assert 'hides previous definition of \\"A\\"' in reply.headers["warning"]
+    again = await api.create(body)
+    again.refused(409, "AlreadyExists")
+    assert again.headers["warning"] == reply.headers["warning"]
+    body["spec"]["replicas"] = -1
+    refused = await api.create(body)
+    refused.refused(422, "Invalid")
+    assert "warning" not in refused.headers, "an invalid object is not remarked on"
 
 
 async def test_duplicate_fields_are_told(api: Api) -> None:
@@ -232,6 +276,82 @@ async def test_a_jobs_template_never_changes(api: Api) -> None:
     reply = await api.merge(api.path("batch/v1/jobs", "web"), change)
     reply.refused(422, "Invalid")
     assert _causes(reply) == [("FieldValueInvalid", "spec.template")]
+
+
+def _job(api: Api, *rules: Any, restart: str = "Never", **spec: Any) -> dict[str, Any]:
+    template = {"spec": {"restartPolicy": restart, "containers": [{"name": "app", "image": "x:1"}]}}
+    spec |= {"template": template, "suspend": True, "podFailurePolicy": {"rules": list(rules)}}
+    return api.object("batch/v1", "Job", "web", spec=spec)
+
+
+async def test_a_jobs_failure_policy_is_kept_and_never_changes(api: Api) -> None:
+    rules = [
+        {"action": "FailJob", "onExitCodes": {"containerName": "app", "operator": "In", "values": [1, 42]}},
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+    ]
+    spec = (await api.create(_job(api, *rules))).ok(201).body["spec"]
+    assert spec["podReplacementPolicy"] == "Failed"
+    assert spec["podFailurePolicy"]["rules"] == [
+        {"action": "FailJob", "onExitCodes": {"containerName": "app", "operator": "In", "values": [1, 42]}},
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    ]
+    change = [{"op": "remove", "path": "/spec/podFailurePolicy/rules/1"}]
+    reply = await api.json_patch(api.path("batch/v1/jobs", "web"), *change)
+    reply.refused(422, "Invalid")
+    assert _causes(reply) == [("FieldValueInvalid", "spec.podFailurePolicy")]
+    assert reply.body["message"].endswith("field is immutable")
+
+
+async def test_a_jobs_failure_policy_is_told_rule_by_rule(api: Api) -> None:
+    reply = await api.create(
+        _job(
+            api,
+            {"onExitCodes": {"operator": "In", "values": [3, 0, 3], "containerName": "other"}},
+            {"action": "Give", "onExitCodes": {"values": []}, "onPodConditions": [{"status": "Perhaps"}]},
+            {"action": "FailIndex"},
+            restart="OnFailure",
+        )
+    )
+    reply.refused(422, "Invalid", name="web", group="batch", kind="Job")
+    path = "spec.podFailurePolicy.rules"
+    actions = '"Count", "FailIndex", "FailJob", "Ignore"'
+    assert [(one["field"], one["message"]) for one in reply.body["details"]["causes"]] == [
+        (f"{path}[0].action", f"Required value: valid values: [{actions.replace(',', '')}]"),
+        (
+            f"{path}[0].onExitCodes.containerName",
+            'Invalid value: "other": must be one of the container or initContainer names in the pod template',
+        ),
+        (f"{path}[0].onExitCodes.values[1]", "Invalid value: 0: must not be 0 for the In operator"),
+        (f"{path}[0].onExitCodes.values[2]", "Duplicate value: 3"),
+        (f"{path}[0].onExitCodes.values", "Invalid value: [3,0,3]: must be ordered"),
+        (f"{path}[1].action", f'Unsupported value: "Give": supported values: {actions}'),
+        (f"{path}[1].onExitCodes.operator", 'Required value: valid values: ["In" "NotIn"]'),
+        (f"{path}[1].onExitCodes.values", "Invalid value: []: at least one value is required"),
+        (f"{path}[1].onPodConditions[0].type", 'Invalid value: "": name part must be non-empty'),
+        (
+            f"{path}[1].onPodConditions[0].type",
+            f'Invalid value: "": {PART}',
+        ),
+        (
+            f"{path}[1].onPodConditions[0].status",
+            'Unsupported value: "Perhaps": supported values: "False", "True", "Unknown"',
+        ),
+        (f"{path}[1]", "Invalid value: specifying both OnExitCodes and OnPodConditions is not supported"),
+        (f"{path}[2].action", 'Invalid value: "FailIndex": requires the backoffLimitPerIndex to be set'),
+        (f"{path}[2]", "Invalid value: specifying one of OnExitCodes and OnPodConditions is required"),
+        (
+            "spec.template.spec.restartPolicy",
+            'Invalid value: "OnFailure": only "Never" is supported when podFailurePolicy is specified',
+        ),
+    ]
+
+
+async def test_a_node_is_registered_with_its_status(api: Api) -> None:
+    status = {"capacity": {"cpu": "4"}, "nodeInfo": {"kubeletVersion": "v1.36.0"}}
+    body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"n-{api.run}"}, "status": status}
+    found = (await api.post("/api/v1/nodes", body, dryRun="All")).ok(201).body["status"]
+    assert found["capacity"] == found["allocatable"] == {"cpu": "4"}
+    assert found["nodeInfo"]["kubeletVersion"] == "v1.36.0"
 
 
 async def test_a_secrets_data_must_be_encoded(api: Api) -> None:

@@ -107,7 +107,14 @@ def place(
         always[key] = ODD[type]
     elif type in structs or "." in type:
         known = type.rpartition(".")[2]
-        if known in ("Protocol", "ResourceName", "PodFailurePolicyAction", "Scope", "NodeSelectorOperator"):
+        if known in (
+            "Protocol",
+            "ResourceName",
+            "PodFailurePolicyAction",
+            "Scope",
+            "NodeSelectorOperator",
+            "PodConditionType",
+        ):
             if not omitted:
                 always[key] = ""
         else:

@@ -86,6 +86,7 @@ class App:
             request.received = len(body)
             return self._work(request, body, plan)
         except status.Refusal as refusal:
+            request.warnings = (*refusal.warnings, *request.warnings)
             return answers.refused(refusal)
         except ConnectionResetError:
             return answers.Answer(b"", status=499)

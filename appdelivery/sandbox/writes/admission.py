@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import secrets
 
-from appdelivery.sandbox.writes import identity, services
+from appdelivery.sandbox.writes import identity, limits, services
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def _default_class(cluster: Cluster, kind: Kind, new: Body) -> None:
 
 
 def _pod(cluster: Cluster, new: Body) -> None:
+    limits.fill(cluster, new)
     spec = new["spec"]
     name = spec.get("priorityClassName", "")
     spec["priority"], policy = _priority(cluster, spec, name)

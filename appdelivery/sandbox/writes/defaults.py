@@ -61,6 +61,7 @@ TABLE: dict[str, dict[str, Any]] = {
     "io.k8s.api.batch.v1.CronJobSpec": {
         "concurrencyPolicy": "Allow", "suspend": False, "successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1,
     },
+    "io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern": {"status": "True"},
     "io.k8s.api.discovery.v1.EndpointPort": {"name": "", "protocol": "TCP"},
     "io.k8s.api.networking.v1.IngressClassParametersReference": {"scope": "Cluster"},
     "io.k8s.api.networking.v1.NetworkPolicyPort": {"protocol": "TCP"},

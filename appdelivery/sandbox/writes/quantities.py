@@ -38,11 +38,14 @@ def canonical(given: Any) -> str | None:
     if PLAIN.match(text):
         return text
     value = amount(text)
-    if value is None:
-        return None
+    return None if value is None else spelled(value, text)
+
+
+def spelled(value: Fraction, alike: str) -> str:
+    """In the notation of another quantity: binary, decimal or with an exponent."""
     if value == 0:
         return "0"
-    suffix = SPELLED.match(text)[3] or ""  # type: ignore[index]
+    suffix = SPELLED.match(alike)[3] or ""  # type: ignore[index]
     if suffix in BINARY[1:] and abs(value) >= 1024:
         return _binary(value)
     if suffix[:1] in ("e", "E") and suffix != "E":

@@ -53,7 +53,7 @@ WHOLE_METADATA = frozenset([  # kinds whose status writes leave all of metadata 
     "flowcontrol.apiserver.k8s.io", "resource.k8s.io", "storage.k8s.io",
 ])  # fmt: skip
 ORPHANED = frozenset([("batch", "jobs"), ("", "replicationcontrollers")])  # dependents stay unless the request says more
-FREE = frozenset([("", "events")])  # no status of its own to guard
+KEEPS_STATUS = frozenset([("", "nodes")])  # a create may state it: kubelets register with theirs
 
 
 def has_status(kind: Kind) -> bool:
@@ -80,7 +80,7 @@ def begin(kind: Kind, type: Type, body: Body) -> None:
     if has_status(kind):
         if kind.definition is not None:
             body.pop("status", None)
-        else:
+        elif kind.family not in KEEPS_STATUS:
             member = type.member("status")
             body["status"] = decoding.defaulted(member) if member is not None else {}
     if kind.family in COUNTED or kind.definition is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from appdelivery.sandbox import status
 from appdelivery.sandbox.writes import structural, types
-from appdelivery.sandbox.writes.rules import metadata, others, pods, services, workloads
+from appdelivery.sandbox.writes.rules import limits, metadata, others, pods, services, workloads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ CHECKS: dict[tuple[str, str], Check] = {
     ("networking.k8s.io", "ingresses"): others.ingress,
     ("networking.k8s.io", "ingressclasses"): others.ingress_class,
     ("", "persistentvolumes"): others.volume,
+    ("", "limitranges"): limits.limit_range,
     ("policy", "poddisruptionbudgets"): others.budget,
     ("autoscaling", "horizontalpodautoscalers"): others.autoscaler,
     ("apiextensions.k8s.io", "customresourcedefinitions"): others.definition,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from appdelivery.sandbox.writes.rules import metadata, names, pods, words
+from appdelivery.sandbox.writes.rules import failures, metadata, names, pods, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def job(old: Body | None, new: Body) -> Iterator[Cause]:
             yield words.invalid("spec.template.spec", after, words.IMMUTABLE)
     else:
         yield from _same(old, new, "template")
-    yield from _same(old, new, "backoffLimitPerIndex")
+    yield from _same(old, new, "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
 
 
 def _settled(pod: Body) -> Body:
@@ -257,15 +257,18 @@ def _job_spec(spec: Body, path: str, *, is_template: bool) -> Iterator[Cause]:
         yield words.required(f"{path}.selector")
     if is_template and spec.get("manualSelector"):
         yield words.unsupported(f"{path}.manualSelector", spec["manualSelector"], ("nil", "false"))
+    if spec.get("podFailurePolicy") is not None:
+        yield from failures.policy(spec, f"{path}.podFailurePolicy")
     yield from pods.template(template, f"{path}.template")
     policy = (template.get("spec") or {}).get("restartPolicy", "")
     if policy == "Always":
         said = 'Required value: valid values: "OnFailure", "Never"'
         yield words.required(f"{path}.template.spec.restartPolicy", said.removeprefix("Required value: "))
-    elif policy in pods.RESTARTS:
-        return
-    elif policy:
+    elif policy and policy not in pods.RESTARTS:
         yield words.unsupported(f"{path}.template.spec.restartPolicy", policy, ("OnFailure", "Never"))
+    elif policy == "OnFailure" and spec.get("podFailurePolicy") is not None:
+        said = 'only "Never" is supported when podFailurePolicy is specified'
+        yield words.invalid(f"{path}.template.spec.restartPolicy", policy, said)
 
 
 def _is_schedule(text: str) -> bool:
