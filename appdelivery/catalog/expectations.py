@@ -24,7 +24,9 @@ WORKLOAD = "workload"  # under `expect`: the workload after a trait's patches
 
 def context(definition: Definition, given: dict[str, Any]) -> dict[str, Any]:
     """A whole context: what the case gives, the rest as a small application would have it."""
-    name, app = given.get("name", definition.name), given.get("appName", "app")
+    app = given.get("appName", "app")
+    # A step acts for the application and has a name of its own.
+    name = given.get("name", app if definition.kind == layouts.STEP else definition.name)
     selector = {"app.oam.dev/component": name}
     return {
         "name": name,
@@ -48,7 +50,7 @@ def context(definition: Definition, given: dict[str, Any]) -> dict[str, Any]:
         "owned": dict.fromkeys(definition.owns, definition.name),
         "output": {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}},
         "outputs": {},
-        "stepName": name,
+        "stepName": definition.name,
         "stepGroupName": None,
         "stepSessionID": "01J0000000000000000000STEP",
         "spanID": "01J0000000000000000000STEP",

@@ -19,6 +19,7 @@ ACTIONS = {
     "application": "application",
     "apply-crd": "apply_crd",
     "apply-object": "apply_object",
+    "check-metrics": "check_metrics",
     "clean-jobs": "clean_jobs",
     "collect-service-endpoints": "endpoints",
     "config": "config",

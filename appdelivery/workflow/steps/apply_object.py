@@ -65,11 +65,9 @@ def _not_ready(at: StepContext, found: Sequence[Live]) -> str | Fail:
     """What is still waited for; '' when nothing is."""
     until = at.properties.get("until")
     if until:
-        body = found[0].body
-        state = _value(body, until["path"])
-        if state in until.get("failed", ()):
-            return Fail("step.object-failed", f"{found[0].ref}: {until['path']} is {state}", retryable=False)
-        return "" if state == until["value"] else f"{found[0].ref}: {until['path']} is {state}, waits for {until['value']}"
+        last = found[-1]  # what comes before it is there for its sake
+        state = _value(last.body, until["path"])
+        return "" if state == until["value"] else f"{last.ref}: {until['path']} is {state}, waits for {until['value']}"
     for live in found:
         health = world.of(at).judge(live)
         if health.state == "degraded" and health.terminal:
