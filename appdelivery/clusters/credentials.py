@@ -38,6 +38,12 @@ class Credentials:
     def renewable(self) -> bool:
         return bool(self.token_file or self.plugin)
 
+    @property
+    def kind(self) -> str:
+        """As the registry calls it; '' = there is nothing to log in with."""
+        forms = (("exec", self.plugin), ("token", self.token or self.token_file), ("clientCertificate", self.certificate))
+        return next((word for word, given in forms if given), "")
+
 
 def to_tree(credentials: Credentials) -> dict[str, Any]:
     """A plain tree of what is set, key material in clear: only for the store's cipher."""

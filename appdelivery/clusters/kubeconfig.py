@@ -1,7 +1,9 @@
-"""The one kubeconfig parser: the user's own file as kubectl would use it, and foreign ones for registration.
+"""The one kubeconfig parser: the user's own file as kubectl would use it, and what is copied from one for registration.
 
 Own: static credentials inline or by path, exec plugins, auth providers, in-cluster accounts.  Foreign (`own=False`): only
-addresses, inline certificates and tokens survive; whatever would run a program or read a file here is refused.
+addresses, inline certificates and tokens survive; whatever would run a program or read a file here is refused.  What is
+copied out of the user's own file (`trust`) may come from files beside it, but a program still needs to be allowed by name:
+the copy outlives the file.
 """
 
 from __future__ import annotations
@@ -25,14 +27,7 @@ if TYPE_CHECKING:
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-RUNS_OR_READS = {
-    "exec": "runs a program",
-    "auth-provider": "runs a program",
-    "tokenFile": "reads a file",
-    "client-certificate": "reads a file",
-    "client-key": "reads a file",
-    "certificate-authority": "reads a file",
-}
+READS = ("tokenFile", "client-certificate", "client-key", "certificate-authority")  # files, by path
 # Shapes of the fields we read; everything else is ignored.  Scalars that YAML made numbers count as text.
 SHAPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("server", "tls-server-name", "proxy-url", "certificate-authority", "tokenFile"), (str,)),
@@ -57,16 +52,17 @@ class Context:
 
 @record
 class Trust:
-    """What a kubeconfig that is not the user's own may bring along."""
+    """What may be taken into the registry, from a kubeconfig or a document."""
 
     insecure: bool = False  # insecure-skip-tls-verify was asked for by name
     proxies: tuple[str, ...] = ()  # proxy URLs the operator allows
+    commands: tuple[str, ...] = ()  # credential plugins the operator allows, as the kubeconfig names them
 
 
 def parse(data: bytes, *, own: bool, context: str = "", file: str = "kubeconfig", trust: Trust | None = None) -> Credentials:
     """Credentials of one context (default: the current one).  Raises SpecError, NotFound or Refused."""
     document = _document(data, file)
-    return _credentials([(document, file)], own=own, context=context, trust=trust or Trust())
+    return _credentials([(document, file)], own=own, context=context, trust=trust if own else trust or Trust())
 
 
 def contexts(data: bytes, file: str = "kubeconfig") -> tuple[Context, ...]:
@@ -86,11 +82,17 @@ def current(paths: Sequence[str] = ()) -> str:
     return _chosen(_own_documents(paths))
 
 
-def read(*, context: str = "", paths: Sequence[str] = ()) -> Credentials:
-    """The user's own: the given files, else $KUBECONFIG, else ~/.kube/config, else the account of this pod."""
+def names(paths: Sequence[str] = ()) -> list[str]:
+    """Every context of the user's own kubeconfig, in its order."""
+    return [name for name, _, _ in _named(_own_documents(paths), "contexts", "context")]
+
+
+def read(*, context: str = "", paths: Sequence[str] = (), trust: Trust | None = None) -> Credentials:
+    """The user's own: the given files, else $KUBECONFIG, else ~/.kube/config, else the account of this pod.
+    trust: they are copied into the registry, and what it does not allow is refused."""
     documents = _own_documents(paths)
     if documents:
-        return _credentials(documents, own=True, context=context, trust=Trust())
+        return _credentials(documents, own=True, context=context, trust=trust)
     if not context and os.environ.get("KUBERNETES_SERVICE_HOST") and os.path.exists(f"{ACCOUNT}/token"):
         return in_cluster()
     places = _places(paths)
@@ -107,9 +109,9 @@ def in_cluster(folder: str = ACCOUNT) -> Credentials:
     namespace = f"{folder}/namespace"
     return Credentials(
         server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
-        ca=_content(f"{folder}/ca.crt", "the service account").decode(),
+        ca=content(f"{folder}/ca.crt", "the service account").decode(),
         token_file=f"{folder}/token",
-        namespace=_content(namespace, "the service account").decode().strip() if os.path.exists(namespace) else "",
+        namespace=content(namespace, "the service account").decode().strip() if os.path.exists(namespace) else "",
     )
 
 
@@ -123,7 +125,7 @@ def _own_documents(paths: Sequence[str]) -> list[tuple[dict[str, Any], str]]:
         if not os.path.exists(path):
             raise errors.SourceError(f"read kubeconfig {path}: there is no such file", code="kubeconfig.missing")
     found = [path for path in _places(paths) if os.path.exists(path)]
-    return [(_document(_content(path, "kubeconfig"), path), path) for path in found]
+    return [(_document(content(path, "kubeconfig"), path), path) for path in found]
 
 
 def _chosen(documents: list[tuple[dict[str, Any], str]]) -> str:
@@ -151,7 +153,9 @@ def _loaded(data: bytes, file: str) -> list[Any]:
     return yaml_in.load(data, file)
 
 
-def _credentials(documents: list[tuple[dict[str, Any], str]], *, own: bool, context: str, trust: Trust) -> Credentials:
+def _credentials(
+    documents: list[tuple[dict[str, Any], str]], *, own: bool, context: str, trust: Trust | None
+) -> Credentials:
     all_contexts = _named(documents, "contexts", "context")
     name = context or _chosen(documents)
     if not name:
@@ -182,29 +186,54 @@ def _credentials(documents: list[tuple[dict[str, Any], str]], *, own: bool, cont
     )
 
 
-def _check(cluster: dict[str, Any], user: dict[str, Any], *, own: bool, trust: Trust, file: str) -> None:
-    if not _is_address(cluster.get("server") or ""):
+def _check(cluster: dict[str, Any], user: dict[str, Any], *, own: bool, trust: Trust | None, file: str) -> None:
+    if not is_address(cluster.get("server") or ""):
         raise _wrong(file, ("clusters",), "the cluster's server is not an address such as https://10.0.0.1:6443")
     for field in NOT_SUPPORTED:
         if user.get(field):
             raise _refused(file, field, "is not supported: Kubernetes dropped passwords in 1.19")
-    if own:
+    if trust is None:
         return
     if not cluster["server"].startswith("https:"):
         raise _refused(file, "server", "is not encrypted: only https addresses are registered")
-    for part in (cluster, user):
-        for field, what in RUNS_OR_READS.items():
+    _check_programs(user, trust, file)
+    for part in () if own else (cluster, user):
+        for field in READS:
             if part.get(field):
                 hint = "put the data itself into the file: `kubectl config view --raw --flatten --minify`"
-                raise _refused(file, field, f"{what} where the file is read, which is allowed for your own file only", hint)
+                why = "reads a file where the file is read, which is allowed for your own file only"
+                raise _refused(file, field, why, hint)
     if cluster.get("insecure-skip-tls-verify") and not trust.insecure:
         hint = "give the cluster's CA, or ask for it with --insecure-skip-tls-verify"
         raise _refused(file, "insecure-skip-tls-verify", "turns verification of the server off", hint)
-    if cluster.get("proxy-url") and cluster["proxy-url"] not in trust.proxies:
+    if cluster.get("proxy-url") and not own and cluster["proxy-url"] not in trust.proxies:
         raise _refused(file, "proxy-url", f"names {cluster['proxy-url']}, which the operator did not allow")
 
 
-def _is_address(server: str) -> bool:
+def _check_programs(user: dict[str, Any], trust: Trust, file: str) -> None:
+    """Whoever registers a cluster decides which programs run here from then on, at any time and without a question."""
+    if user.get("auth-provider"):
+        hint = "Kubernetes dropped auth providers in 1.26: use your provider's exec plugin"
+        raise _refused(file, "auth-provider", "runs a program where the cluster is used, and is not registered", hint)
+    if (plugin := user.get("exec")) and (reason := untrusted(plugin, trust)) is not None:
+        raise _refused(file, "exec", *reason)
+
+
+def untrusted(plugin: dict[str, Any], trust: Trust) -> tuple[str, str] | None:
+    """Why an exec plugin may not be registered, and what to do; None = it may."""
+    command = plugin.get("command")
+    if isinstance(command, str) and command and command in trust.commands:
+        return None
+    named = f"`{command}`" if isinstance(command, str) and command else "a program"
+    hint = (
+        "a kubeconfig from elsewhere could run anything as you. If you know this program, allow it by name: "
+        f"--allow-exec {command or 'COMMAND'}\nor register a token or a client certificate"
+    )
+    return f"runs {named} here whenever the cluster's token ends, also when nobody looks", hint
+
+
+def is_address(server: str) -> bool:
+    """https://host:port, and nothing that would send credentials elsewhere."""
     try:
         address = urlsplit(server)
         plain = not (address.query or address.fragment or address.username) and address.port != 0
@@ -252,7 +281,7 @@ def _pem(at: tuple[dict[str, Any], str], field: str) -> str:
             return base64.b64decode(data, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError, ValueError) as error:
             raise _wrong(file, (), f"{field}-data is not the base64 of a PEM text") from error
-    return _content(_beside(file, body[field]), field).decode() if body.get(field) else ""
+    return content(_beside(file, body[field]), field).decode() if body.get(field) else ""
 
 
 def _beside(file: str, path: str) -> str:
@@ -260,7 +289,7 @@ def _beside(file: str, path: str) -> str:
     return os.path.join(os.path.dirname(os.path.abspath(file)), path)
 
 
-def _content(path: str, what: str) -> bytes:
+def content(path: str, what: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -293,6 +322,11 @@ def _plugin(cluster: dict[str, Any], user: dict[str, Any], file: str) -> str:
         raise _wrong(file, ("users",), "the command of exec is a text")
     if "/" in command and not os.path.isabs(command):
         kept["exec"] = {**kept["exec"], "command": _beside(file, command)}
+    return plugin_of(cluster["server"], kept)
+
+
+def plugin_of(server: str, user: dict[str, Any]) -> str:
+    """A kubeconfig with one user that logs in by a program."""
     only = "only"
     return json.dumps(
         {
@@ -300,8 +334,8 @@ def _plugin(cluster: dict[str, Any], user: dict[str, Any], file: str) -> str:
             "kind": "Config",
             "current-context": only,
             "contexts": [{"name": only, "context": {"cluster": only, "user": only}}],
-            "clusters": [{"name": only, "cluster": {"server": cluster["server"]}}],
-            "users": [{"name": only, "user": kept}],
+            "clusters": [{"name": only, "cluster": {"server": server}}],
+            "users": [{"name": only, "user": user}],
         }
     )
 

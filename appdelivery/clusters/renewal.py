@@ -7,7 +7,6 @@ imported for them alone.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import dataclasses
 import json
@@ -17,6 +16,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
+from appdelivery.clusters import expiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,13 +56,13 @@ class Identity:
                 self._until = self._clock() + FILE_AGE
             elif self._given.plugin:
                 self._now = await self._from_plugin()
-                self._until = self._clock() + self._age(_expiry(self._now.token))
+                self._until = self._clock() + self._age(expiry.of_token(self._now.token))
             self.generation += 1
 
-    def _age(self, expiry: float) -> float:
+    def _age(self, end: float) -> float:
         """How long a plugin's credential is used; a plugin that gives short-lived ones is not run for every request."""
-        left = expiry - self._clock()
-        return max(left - EARLY, left / 2) if expiry else PLUGIN_AGE
+        left = end - self._clock()
+        return max(left - EARLY, left / 2) if end else PLUGIN_AGE
 
     def _from_file(self) -> str:
         try:
@@ -111,15 +111,3 @@ def _taken(path: Any) -> str:
         return ""
     with open(path, encoding="utf-8") as file:
         return file.read()
-
-
-def _expiry(token: str) -> float:
-    """`exp` of a JWT, 0 for any other token."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return 0.0
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return float(claims["exp"])
-    except (ValueError, KeyError, TypeError):
-        return 0.0

@@ -71,6 +71,7 @@ class Answer:
     status: int
     body: Any
     etag: str = ""
+    date: str = ""  # the server's clock, as its header says it
 
 
 @record
@@ -149,7 +150,7 @@ class Transport:
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 raise self._unreachable(doing, error) from error
             if status < 300 or status == 304:
-                return Answer(status, answer, got.get("ETag", ""))
+                return Answer(status, answer, got.get("ETag", ""), got.get("Date", ""))
             after = _retry_after(got.get("Retry-After", ""))
             if status == 401 and not renewed and self._given.renewable:
                 renewed = True

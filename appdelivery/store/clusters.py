@@ -1,6 +1,7 @@
 """Clusters: registered ones with sealed credentials, and those that are only known by name.
 
-Called by platform; `ids` also by `record`, inside its transaction.  Lists never select credentials.
+Called by platform; `ids` also by `record`, inside its transaction.  Lists never select credentials.  What people change of
+a cluster that is there stands in registry.py.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from appdelivery import errors
+from appdelivery.model import reach as reaching
 from appdelivery.model.record import record
 from appdelivery.store import trees
 from appdelivery.store.tables.clusters import cluster
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 FRESH = timedelta(minutes=1)
 
 _open_columns = [column for column in cluster.c if column.name != "credentials"]
-_listed = sa.select(*_open_columns, cluster.c.credentials.is_not(None).label("registered")).order_by(cluster.c.name)
+_listed = sa.select(*_open_columns).order_by(cluster.c.name)
 _this = cluster.c.name == sa.bindparam("key")
 _ids = sa.select(cluster.c.id, cluster.c.name).where(cluster.c.name.in_(sa.bindparam("names", expanding=True)))
 
@@ -46,19 +48,39 @@ class Cluster:
     registered: bool  # credentials are in the store
     seen_at: datetime | None
     created_at: datetime
+    admin_by: str = ""
+    admin_at: datetime | None = None
+    admin_reason: str = ""
+    reach_since: datetime | None = None
+    failures: int = 0
+    credentials_at: datetime | None = None
+    region: str = ""
+    zone: str = ""
+    provider: str = ""
+    taints: tuple[dict[str, str], ...] = ()
+    prices: dict[str, Any] | None = None
+    capacity: dict[str, Any] | None = None
+    limits: dict[str, Any] | None = None
+    probe: dict[str, Any] | None = None  # what the newest full probe saw beside reach and version
+    version: int = 0
+
+    @property
+    def state(self) -> str:
+        """The worse of what people said and what probes saw."""
+        return reaching.shown(self.admin, self.reach)
 
 
 def list(store: Store) -> Sequence[Cluster]:
     """By name; forgotten ones are left out."""
-    return store.read(lambda c: [_value(row) for row in c.execute(_listed.where(cluster.c.admin != "forgotten"))])
+    return store.read(lambda c: [value(row) for row in c.execute(_listed.where(cluster.c.admin != "forgotten"))])
 
 
 def get(store: Store, name: str) -> Cluster:
     def work(connection: sa.Connection) -> Cluster:
         row = connection.execute(_listed.where(_this, cluster.c.admin != "forgotten"), {"key": name}).first()
         if row is None:
-            raise _unknown(connection, name)
-        return _value(row)
+            raise unknown(connection, name)
+        return value(row)
 
     return store.read(work)
 
@@ -72,7 +94,7 @@ def opened(connection: sa.Connection, store: Store, name: str) -> Any | None:
     sealed = connection.execute(sa.select(cluster.c.credentials).where(_this), {"key": name}).scalar()
     if sealed is None:
         return None
-    return trees.from_text(store.keys.opened(connection, _place(name), bytes(sealed)).decode())
+    return trees.from_text(store.keys.opened(connection, place(name), bytes(sealed)).decode())
 
 
 def add(
@@ -81,36 +103,44 @@ def add(
     name: str,
     uid: str,
     credentials: Any,
-    labels: Mapping[str, str],
+    labels: Mapping[str, str] | None,
     server_version: str,
     actor: Actor,
     server: str = "",
     insecure: bool = False,
     auth: str = "",
-) -> None:
-    """Registers a cluster, or new credentials for a registered one.  Another cluster under the same name is refused."""
+    description: Mapping[str, Any] | None = None,
+    probe: Mapping[str, Any] | None = None,
+) -> str:
+    """Registers a cluster, or new credentials for a registered one; what is None stays as it is.  Another cluster under the
+    same name is refused.  A cluster that was known by a context alone keeps its row and takes the new name: that context
+    is answered, else ''."""
 
-    def work(connection: sa.Connection) -> None:
+    def work(connection: sa.Connection) -> str:
         now = store.now(connection)
-        row = connection.execute(sa.select(cluster).where(_this).with_for_update(), {"key": name}).first()
-        _refuse_other(row, name, uid)
-        _refuse_twin(connection, name, uid)
-        sealed, _ = store.keys.seal(connection, "credential", _place(name), trees.to_text(credentials).encode(), now)
+        row = locked(connection, name)
+        _refuse_other(row, name, uid, server=server)
+        context = ""
+        if uid and (twin := _twin(connection, name, uid)) is not None:
+            row, context = _taken_over(connection, row, name, twin), twin
+        sealed, _ = store.keys.seal(connection, "credential", place(name), trees.to_text(credentials).encode(), now)
         values = {
+            "name": name,
             "uid": uid or None,
             "server": server or _told(credentials, "server"),
             "insecure": insecure,
             "auth": auth or _auth(credentials),
             "credentials": sealed,
             "credentials_at": now,
-            "labels": dict(labels),
-            "admin": "open",
-            "admin_by": str(actor),
-            "admin_at": now,
         } | _reached(row, server_version, now)
-        _write(connection, name, row, values, now)
+        values |= ({"labels": dict(labels)} if labels is not None else {}) | dict(description or {})
+        values |= {"probe": dict(probe)} if probe is not None else {}
+        if row is None or row.admin == "forgotten":  # a cordon outlives new credentials
+            values |= {"admin": "open", "admin_by": str(actor), "admin_at": now, "admin_reason": None}
+        write_row(connection, name, row, values, now)
+        return context
 
-    store.write(work)
+    return store.write(work)
 
 
 def seen(
@@ -123,7 +153,7 @@ def seen(
 
     def work(connection: sa.Connection) -> None:
         now = store.now(connection)
-        row = connection.execute(sa.select(cluster).where(_this).with_for_update(), {"key": name}).first()
+        row = locked(connection, name)
         if reach == "ready":
             _refuse_other(row, name, uid, server=server)
             known = uid if uid and _twin(connection, name, uid) is None else None
@@ -135,7 +165,7 @@ def seen(
             values = {"reach": reach, "reach_reason": reason, "failures": (row.failures if row else 0) + 1}
             if row is None or row.reach != reach:
                 values["reach_since"] = now
-        _write(connection, name, row, values, now)
+        write_row(connection, name, row, values, now)
 
     store.write(work)
 
@@ -159,21 +189,32 @@ def remove(store: Store, name: str, *, actor: Actor) -> int:
 
     def work(connection: sa.Connection) -> int:
         now = store.now(connection)
-        row = connection.execute(sa.select(cluster).where(_this).with_for_update(), {"key": name}).first()
-        if row is None or row.admin == "forgotten":
-            raise _unknown(connection, name)
+        row = known_row(connection, name)
         rows = sa.and_(inventory.c.cluster == row.id, inventory.c.state != "gone")
         apps = [found.app for found in connection.execute(sa.select(inventory.c.app).where(rows).distinct())]
         closed = connection.execute(sa.update(inventory).where(rows).values(state="gone", changed_at=now)).rowcount
         change = {
             "credentials": None, "credentials_at": None, "admin": "forgotten", "admin_by": str(actor), "admin_at": now,
-            "reach": "unknown", "uid": None,
+            "admin_reason": None, "reach": "unknown", "uid": None, "probe": None,
         }  # fmt: skip
-        _write(connection, name, row, change, now)
+        write_row(connection, name, row, change, now)
         _refresh(connection, apps, now)
         return closed
 
     return store.write(work)
+
+
+def locked(connection: sa.Connection, name: str) -> Any:
+    """The row of a name, held until the transaction ends; None where there is none."""
+    return connection.execute(sa.select(cluster).where(_this).with_for_update(), {"key": name}).first()
+
+
+def known_row(connection: sa.Connection, name: str) -> Any:
+    """The same; NotFound when there is none, or when it was forgotten."""
+    row = locked(connection, name)
+    if row is None or row.admin == "forgotten":
+        raise unknown(connection, name)
+    return row
 
 
 def ids(connection: sa.Connection, names: Sequence[str], now: datetime) -> dict[str, int]:
@@ -183,13 +224,13 @@ def ids(connection: sa.Connection, names: Sequence[str], now: datetime) -> dict[
     found = {row.name: row.id for row in connection.execute(_ids, {"names": names})}
     missing = [name for name in names if name not in found]
     for name in missing:
-        _write(connection, name, None, {}, now)
+        write_row(connection, name, None, {}, now)
     if missing:
         found |= {row.name: row.id for row in connection.execute(_ids, {"names": missing})}
     return found
 
 
-def _write(connection: sa.Connection, name: str, row: Any, values: dict[str, Any], now: datetime) -> None:
+def write_row(connection: sa.Connection, name: str, row: Any, values: dict[str, Any], now: datetime) -> None:
     if row is not None:
         change = values | {"version": row.version + 1}
         connection.execute(sa.update(cluster).where(cluster.c.id == row.id).values(change))
@@ -239,13 +280,26 @@ def _refuse_other(row: Any, name: str, uid: str, *, server: str = "") -> None:
     )
 
 
-def _refuse_twin(connection: sa.Connection, name: str, uid: str) -> None:
-    if uid and (other := _twin(connection, name, uid)) is not None:
+def _taken_over(connection: sa.Connection, row: Any, name: str, twin: str) -> Any:
+    """The row of a cluster that so far was only known by a context, for the cluster that is being registered."""
+    other = locked(connection, twin)
+    if other.credentials is not None or (row is not None and row.admin != "forgotten"):
         raise errors.Conflict(
-            f"register cluster {name}: it is the cluster that is known as {other}",
+            f"register cluster {name}: it is the cluster that is known as {twin}",
             code="cluster.known",
-            hint=f"use that name, or forget it first: appctl cluster forget {other}",
+            hint=f"use that name, or give it another one: appctl cluster rename {twin} NAME",
         )
+    if row is not None:
+        raise name_taken(f"register cluster {name}")
+    return other
+
+
+def name_taken(doing: str) -> errors.Conflict:
+    return errors.Conflict(
+        f"{doing}: a cluster that was forgotten had this name, and history still speaks of it",
+        code="cluster.name-taken",
+        hint="choose another name",
+    )
 
 
 def _twin(connection: sa.Connection, name: str, uid: str, server: str = "") -> str | None:
@@ -265,14 +319,14 @@ def _refresh(connection: sa.Connection, apps: Sequence[int], now: datetime) -> N
         summary.refresh(connection, app, now)
 
 
-def _unknown(connection: sa.Connection, name: str) -> errors.NotFound:
+def unknown(connection: sa.Connection, name: str) -> errors.NotFound:
     from appdelivery.model import suggest
 
     known = [row.name for row in connection.execute(sa.select(cluster.c.name).where(cluster.c.admin != "forgotten"))]
     return errors.NotFound(f"find cluster {name}: it is not known{suggest.meant(name, known)}", hint=suggest.listed(known))
 
 
-def _place(name: str) -> tuple[str, str, str]:
+def place(name: str) -> tuple[str, str, str]:
     return ("cluster", "credentials", name)
 
 
@@ -289,8 +343,12 @@ def _auth(credentials: Any) -> str:
     return "kubeconfigContext"
 
 
-def _value(row: Any) -> Cluster:
+def value(row: Any) -> Cluster:
     return Cluster(
         row.name, row.server, row.uid or "", row.auth, row.insecure, row.labels, row.admin, row.reach,
-        row.reach_reason or "", row.server_version or "", row.registered, row.observed_at, row.created_at,
+        row.reach_reason or "", row.server_version or "", row.credentials_at is not None, row.observed_at, row.created_at,
+        admin_by=row.admin_by or "", admin_at=row.admin_at, admin_reason=row.admin_reason or "",
+        reach_since=row.reach_since, failures=row.failures, credentials_at=row.credentials_at, region=row.region or "",
+        zone=row.zone or "", provider=row.provider or "", taints=tuple(row.taints), prices=row.prices,
+        capacity=row.capacity, limits=row.limits, probe=row.probe, version=row.version,
     )  # fmt: skip

@@ -36,6 +36,7 @@ cluster = sa.Table(
     base.word("admin", ADMIN),
     base.maybe("admin_by", types.Text),
     base.maybe("admin_at", types.Time),
+    base.maybe("admin_reason", types.Text),
     base.word("reach", REACH),
     base.maybe("reach_reason", types.Text),
     base.maybe("reach_since", types.Time),
