@@ -21,11 +21,10 @@ class Cluster:
     """name: as its kubeconfig context is called."""
 
     def __init__(self, name: str = "sandbox", *, clock: clocks.Clock | None = None, version: str = schemas.NEWEST) -> None:
-        document = schemas.recorded(version)
         self.name = name
         self.clock = clock or clocks.Clock()
-        self.version: dict[str, Any] = document["version"]
-        self.kinds = kinds_.of(document)
+        self.version: dict[str, Any] = schemas.recorded(version)["version"]
+        self.kinds = kinds_.of(version)
         self.storage = storage.Storage()
         self.establishing = 0.0  # controller seconds until a new custom kind is served
         self.admitting: list[Admit] = []  # asked before a new object is stored; a Refusal keeps it out

@@ -5,11 +5,13 @@ Versions of one kind share their objects: `Kind.family` names the collection the
 
 from __future__ import annotations
 
+import functools
+
 from appdelivery.sandbox import schemas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from appdelivery.sandbox.schemas import Node, Schemas
@@ -71,24 +73,14 @@ class Kind:
 class Kinds:
     """What a cluster serves.  Custom kinds come and go; `revision` tells caches of discovery and OpenAPI that they did."""
 
-    def __init__(self, document: dict[str, Any], known: Schemas) -> None:
+    def __init__(self, known: Schemas, kinds: Iterable[Kind]) -> None:
         self.schemas = known
         self.revision = 0
         self._by_path: dict[tuple[str, str, str], Kind] = {}  # (group, version, plural)
         self._by_name: dict[tuple[str, str], Kind] = {}  # (apiVersion, kind)
         self._groups: dict[str, dict[str, dict[str, Kind]]] = {}  # group to version to plural, in order of preference
-        named = {
-            (gvk["group"], gvk["version"], gvk["kind"]): definition
-            for definition in document["definitions"].values()
-            for gvk in definition.get("x-kubernetes-group-version-kind", ())
-        }
-        for group in document["groups"]:
-            name = group["metadata"].get("name", "")
-            for version in group["versions"]:
-                for entry in version["resources"]:
-                    schema = known.node(named.get((name, version["version"], entry["responseKind"]["kind"])))
-                    columns = document["columns"].get(f"{name}/{version['version']}/{entry['resource']}", PLAIN)
-                    self.add(Kind(name, version["version"], entry, schema, columns=columns))
+        for kind in kinds:
+            self.add(kind)
 
     def add(self, kind: Kind) -> None:
         self.revision += 1
@@ -125,6 +117,26 @@ class Kinds:
         return iter(list(self._by_path.values()))
 
 
-def of(document: dict[str, Any]) -> Kinds:
-    """The kinds of a recorded server."""
-    return Kinds(document, schemas.Schemas(document["definitions"]))
+def of(version: str = schemas.NEWEST) -> Kinds:
+    """What a new cluster serves."""
+    return Kinds(schemas.of(version), _recorded(version))
+
+
+@functools.cache
+def _recorded(version: str) -> tuple[Kind, ...]:
+    """The kinds of a recorded server, in its order; clusters share them."""
+    document, known = schemas.recorded(version), schemas.of(version)
+    named = {
+        (gvk["group"], gvk["version"], gvk["kind"]): definition
+        for definition in document["definitions"].values()
+        for gvk in definition.get("x-kubernetes-group-version-kind", ())
+    }
+    found = []
+    for group in document["groups"]:
+        name = group["metadata"].get("name", "")
+        for version_ in group["versions"]:
+            for entry in version_["resources"]:
+                schema = known.node(named.get((name, version_["version"], entry["responseKind"]["kind"])))
+                columns = document["columns"].get(f"{name}/{version_['version']}/{entry['resource']}", PLAIN)
+                found.append(Kind(name, version_["version"], entry, schema, columns=columns))
+    return tuple(found)

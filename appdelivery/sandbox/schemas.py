@@ -7,6 +7,7 @@ Recorded by tests/tools/record_schemas.py from a real server.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
@@ -22,8 +23,12 @@ NEWEST = "1.36"
 NOTHING: Node = {}
 
 
+@functools.cache
 def recorded(version: str = NEWEST) -> dict[str, Any]:
-    """version, groups (aggregated discovery), definitions, defaults (by definition and property), columns."""
+    """version, groups (aggregated discovery), definitions, defaults (by definition and property), columns.
+
+    Read once, for all clusters of a process: nobody changes it.
+    """
     with gzip.open(os.path.join(FOLDER, f"kubernetes-{version}.json.gz")) as file:
         document: dict[str, Any] = json.load(file)
     for name, given in document["defaults"].items():
@@ -65,3 +70,9 @@ class Schemas:
     def item(self, node: Node) -> Node:
         """The node of a list's items."""
         return self.node(node.get("items"))
+
+
+@functools.cache
+def of(version: str = NEWEST) -> Schemas:
+    """Those of a recorded server, shared by all its clusters, with what the writers compiled of them."""
+    return Schemas(recorded(version)["definitions"])
