@@ -28,6 +28,8 @@ __all__ = ["At", "Decision", "Start", "decide", "first_rows"]
 class Decision:
     """moves and consume are recorded in one transaction with run, before anything of start runs.
 
+    reset: rows that begin anew, whose effects are to be forgotten before their move is recorded.
+
     interrupted: rows, as they were, whose attempt ended as `interrupted`.  cancelled: rows, as they were, whose attempt
     is in flight here and no longer counts (its result is `fenced`): it is told to stop, and nothing is decided before it
     has, since the same step may be due again.
@@ -37,6 +39,7 @@ class Decision:
     consume: tuple[str, ...] = ()
     moves: tuple[StepState, ...] = ()
     start: tuple[Start, ...] = ()
+    reset: tuple[str, ...] = ()
     interrupted: tuple[StepState, ...] = ()
     cancelled: tuple[StepState, ...] = ()
     due_at: datetime | None = None
@@ -85,6 +88,7 @@ def _decision(w: Work, run: Run) -> Decision:
         tuple(w.consumed),
         moves,
         tuple(w.starts),
+        tuple(w.reset),
         tuple(w.interrupted),
         tuple(w.voided.values()),
         ending.due_at(w),

@@ -81,12 +81,6 @@ def _everything_below(w: Work, name: str) -> list[str]:
 
 
 def _waited_enough(w: Work, row: StepState) -> None:
-    """Nobody answered in time: as the step wished, it goes on or is taken as rejected."""
-    asked = cursor.approval(row)
-    if asked is not None and asked.on_timeout == "reject":
-        w.end(row.name, "failed", "Rejected", "nobody approved it in time")
-        return
-    until = row.wake_at.isoformat() if row.wake_at else ""
+    """Nobody answered in time: the step runs again without an answer, and knows what that means."""
     woken = changed(row, state="waiting", reason="Wait", message="the time it was suspended for is over", wake_at=None)
-    answer = {"signal": "", "by": "", "comment": "", "at": until}
-    w.put(cursor.keep(woken, answer=answer, approval=None))
+    w.put(cursor.keep(woken, approval=None))

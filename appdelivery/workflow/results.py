@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from appdelivery.workflow.work import Start
 
 SMALL_BYTES = 1 << 10  # an output that nobody declared or reads is kept up to here, to be shown
-REASONS = {"Terminate", "Timeout", "Rejected", "Input", "Unsure"}  # codes of a Fail that are reasons of their own
+REASONS = {  # codes of a Fail that are reasons of their own
+    "step.rejected": "Rejected",
+    "step.terminated": "Terminate",
+    "step.timeout": "Timeout",
+}
 
 
 @record
@@ -79,7 +83,7 @@ def _done(dag: Dag, run: Run, start: Start, done: Done, *, now: datetime, rows: 
         return _ended(start, now, "Input", "outputs", facts.text(error))
     if size > OUTPUT_BYTES:
         return _ended(start, now, "Action", "outputs", f"its outputs are {size} bytes, at most {OUTPUT_BYTES} are kept")
-    others = sum(_size(row.outputs, row.name) for row in rows if row.outputs and row.name != start.row.name)
+    others = sum(_size(row.outputs, row.name) for row in rows if row.outputs and not _counted(start, row))
     if others + size > RUN_OUTPUT_BYTES:
         message = f"with its {size} bytes the outputs of the run are {others + size}, at most {RUN_OUTPUT_BYTES} are kept"
         return _ended(start, now, "Action", "outputs", message)
@@ -97,6 +101,11 @@ def _done(dag: Dag, run: Run, start: Start, done: Done, *, now: datetime, rows: 
         cursor=None,
     )
     return Recorded(row, "done")
+
+
+def _counted(start: Start, row: StepState) -> bool:
+    """The step itself; and of a foreach only the items count."""
+    return row.name == start.row.name or (row.item is not None and not row.name.endswith("]"))
 
 
 def _declared(dag: Dag, run: Run, start: Start, done: Done) -> dict[str, Any]:
@@ -180,7 +189,7 @@ def _suspend(start: Start, suspend: Suspend, now: datetime) -> Recorded:
 
 def _fail(run: Run, start: Start, fail: Fail, *, now: datetime, same_try: bool) -> Recorded:
     if not fail.retryable:
-        return _ended(start, now, fail.code if fail.code in REASONS else "Action", fail.code, fail.message)
+        return _ended(start, now, REASONS.get(fail.code, "Action"), fail.code, fail.message)
     failures = start.row.failures + 1
     retry = start.step.retry
     if failures > retry.limit:

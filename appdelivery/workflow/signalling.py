@@ -74,9 +74,9 @@ def _reset(w: Work, name: str, *, whole: bool) -> None:
     if not whole:
         w.put(_open_again(row))
         return
-    for item in [one for one in w.rows.values() if one.name.startswith(f"{name}[")]:
-        w.put(blank(item))
-    w.put(blank(row))
+    for one in [row, *[item for item in w.rows.values() if item.name.startswith(f"{name}[")]]:
+        w.put(blank(one))
+        w.reset.append(one.name)
 
 
 def _retry(w: Work, signal: Signal, name: str) -> None:

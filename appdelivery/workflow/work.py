@@ -46,7 +46,8 @@ class At:
 
 class Work:
     __slots__ = (
-        "at", "closed", "consumed", "dag", "failed", "interrupted", "over", "rows", "run", "starts", "voided", "was",
+        "at", "closed", "consumed", "dag", "failed", "interrupted", "over", "reset", "rows", "run", "starts",
+        "voided", "was",
     )  # fmt: skip
 
     def __init__(self, dag: Dag, run: Run, rows: Iterable[StepState], at: At) -> None:
@@ -58,6 +59,7 @@ class Work:
         self.closed = False  # nothing new starts
         self.consumed: list[str] = []
         self.interrupted: list[StepState] = []  # rows as they were
+        self.reset: list[str] = []  # rows whose effects are forgotten
         self.starts: list[Start] = []
         self.voided: dict[str, StepState] = {}  # rows, as they were, whose attempt in flight no longer counts
         self.over = self.failed = 0  # steps that have ended, and of those that failed, as sets
