@@ -156,7 +156,7 @@ def _marked(
         **(metadata.get("labels") or {}),
         marks.NAME: app.name,
         marks.NAMESPACE: app.namespace,
-        marks.COMPONENT: origin.component,
+        marks.COMPONENT: origin.component.partition("@")[0],  # of a copy the key is a label of its own
         marks.INSTANCE: installation.label,
     }
     written = {key: value for key, value in (metadata.get("annotations") or {}).items() if key not in marks.BOOKKEEPING}

@@ -17,6 +17,7 @@ NAME = "app.oam.dev/name"
 NAMESPACE = "app.oam.dev/namespace"
 COMPONENT = "app.oam.dev/component"
 RESOURCE_TYPE = "app.oam.dev/resourceType"
+REPLICA_KEY = "app.oam.dev/replicaKey"
 APP_REVISION = "app.oam.dev/appRevision"
 LAST_APPLIED = ("app.oam.dev/last-applied-configuration", "app.oam.dev/last-applied-time")
 SHARED_BY = "app.oam.dev/shared-by"

@@ -6,7 +6,7 @@ from appdelivery.errors import SpecError
 from appdelivery.model import marks
 from appdelivery.model.problem import Problem
 from appdelivery.model.record import changed
-from appdelivery.render import labels, work
+from appdelivery.render import labels, replication, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 def context(of: Work, facts: Facts) -> dict[str, Any]:
     """Names that the component's definition sees; its traits see `output` and `outputs` besides."""
-    name = of.component.name
+    name = replication.base(of.component)
     names = facts.base.copy()
     names["name"] = name
     names["componentType"] = of.parts[0].definition.name
     names["revision"] = of.revision
-    names["selector"] = {marks.COMPONENT: name}
-    names["labels"] = {marks.COMPONENT: name, marks.NAME: facts.app.key.name}
+    names["selector"] = replication.labels(of.component)
+    names["labels"] = {**names["selector"], marks.NAME: facts.app.key.name}
+    names["replicaKey"] = of.component.replica_key or None
     names["traits"] = [part.definition.name for part in of.parts[1:]] if len(of.parts) > 1 else []
     names["owned"] = of.owned
     return names
@@ -61,7 +62,7 @@ def make(of: Work, facts: Facts) -> None:
         made = part.made(of.context)
         if not made.outputs:
             _empty(name)
-        of.labels = labels.of_component(facts, name)
+        of.labels = labels.of_component(facts, of.component)
         labels.stamp(of, made.outputs, facts)
     except SpecError as error:
         raise named(of, part, error, facts) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from appdelivery.errors import SpecError
 from appdelivery.model import suggest
 from appdelivery.model.problem import Problem
-from appdelivery.render import places, work
+from appdelivery.render import places, replication, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,13 +53,17 @@ def connect(works: Sequence[Work], facts: Facts) -> tuple[list[Work], Writers]:
     known = {of.component.name: of for of in works}
     writers = _writers(works, facts)
     problems: list[Problem] = []
-    scopes: dict[tuple[str, ...], _Scope] = {}  # by inputs: most components have none
+    scopes: dict[tuple[str, ...], _Scope] = {}  # by replica key and inputs: most components have none
     edges = False
     for of in works:
         if of.expressions or of.component.inputs:
             inputs = tuple([i.source for i in of.component.inputs])
-            scope = scopes.get(inputs) or scopes.setdefault(inputs, _Scope(known, inputs))
-            _find(of, scope, writers, facts=facts, problems=problems)
+            seen, given = (replication.seen_from(of.component, named) for named in (known, writers))
+            of_key = of.component.replica_key, *inputs
+            scope = scopes.get(of_key) or scopes.setdefault(of_key, _Scope(seen, inputs))
+            _find(of, scope, given, facts=facts, problems=problems)
+            if of.component.replica_key:
+                of.depends_on = tuple([seen[n].component.name if n in seen else n for n in of.depends_on])
         edges = edges or bool(of.depends_on)
         for name in of.component.depends_on:
             if name not in known:
@@ -78,7 +82,8 @@ def _writers(works: Sequence[Work], facts: Facts) -> Writers:
     problems: list[Problem] = []
     for of in works:
         for index, output in enumerate(of.component.outputs):
-            other = found.setdefault(output.name, (of, output))
+            key = of.component.replica_key
+            other = found.setdefault(f"{output.name}@{key}" if key else output.name, (of, output))
             if other[1] is not output:
                 message = (
                     f"output '{output.name}' of component '{of.component.name}' is also one of '{other[0].component.name}'"

@@ -9,13 +9,14 @@ from appdelivery.errors import SpecError
 from appdelivery.model import marks
 from appdelivery.model.problem import Problem
 from appdelivery.render import facts as facts_
-from appdelivery.render import scope
+from appdelivery.render import replication, scope
 from appdelivery.render.work import Object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from appdelivery.model.application import Component
     from appdelivery.render.facts import Facts
     from appdelivery.render.work import Work
 
@@ -24,9 +25,9 @@ AUXILIARY = "AuxiliaryWorkload"
 DEFAULT = "DefaultDispatch"  # the stage of everything that does not say otherwise
 
 
-def of_component(facts: Facts, component: str) -> dict[str, str]:
+def of_component(facts: Facts, component: Component) -> dict[str, str]:
     """The labels that every object of a component carries."""
-    return {**facts.contract, marks.COMPONENT: component}
+    return {**facts.contract, **replication.labels(component)}
 
 
 def stamp(of: Work, outputs: dict[str, Any], facts: Facts, *, trait: str = "", stage: str = DEFAULT) -> None:
@@ -35,7 +36,7 @@ def stamp(of: Work, outputs: dict[str, Any], facts: Facts, *, trait: str = "", s
 
     Keys as written, then added ones; but metadata that was not written at all follows the kind, where people look for it.
     """
-    name, namespace, annotations = of.component.name, facts.namespace, facts.annotations
+    name, namespace, annotations = replication.base(of.component), facts.namespace, facts.annotations
     usual = {**of.labels, marks.RESOURCE_TYPE: "TRAIT", TRAIT_TYPE: trait or AUXILIARY, TRAIT_RESOURCE: ""}
     for output, body in outputs.items():
         if trait or of.objects:
@@ -55,7 +56,8 @@ def stamp(of: Work, outputs: dict[str, Any], facts: Facts, *, trait: str = "", s
         full["labels"] = _joined(written, labels, output) if (written := full.get("labels")) else labels
         if annotations or "annotations" in full:
             _annotate(full, facts)
-        of.objects.append(Object(whole, output, trait, stage, namespaced))
+        unnamed = given is None or "name" not in given
+        of.objects.append(Object(whole, output, trait, stage, namespaced, unnamed=unnamed))
 
 
 def _write_over(full: dict[str, Any], given: Any, output: str, *, namespaced: bool) -> None:
@@ -91,7 +93,7 @@ def _joined(written: Any, labels: dict[str, str], output: str) -> dict[str, str]
 CONTRACT = frozenset(
     (
         marks.NAME, marks.NAMESPACE, marks.COMPONENT, marks.APP_REVISION, marks.RESOURCE_TYPE,
-        WORKLOAD_TYPE, TRAIT_TYPE, TRAIT_RESOURCE,
+        WORKLOAD_TYPE, TRAIT_TYPE, TRAIT_RESOURCE, marks.REPLICA_KEY,
     )
 )  # fmt: skip
 

@@ -10,7 +10,20 @@ from appdelivery.errors import SpecError
 from appdelivery.model.manifest import AppliedTrait, Manifest, Origin, Rendered, RenderedComponent
 from appdelivery.model.problem import Problem
 from appdelivery.model.refs import Ref
-from appdelivery.render import bounds, component, config, dataflow, facts, fold, hashing, properties, traits, values, work
+from appdelivery.render import (
+    bounds,
+    component,
+    config,
+    dataflow,
+    facts,
+    fold,
+    hashing,
+    properties,
+    replication,
+    traits,
+    values,
+    work,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +51,7 @@ def render(app: Application, definitions: Resolve, context: RenderContext = DEFA
     _check(works, known)
     by_name = {of.component.name: of for of in works}
     _each(ordered, lambda of: _make(of, by_name, writers, known))
+    replication.join(works)
     config.stamp(works, known)
     return _rendered(works, known)
 
@@ -57,7 +71,7 @@ def _check(works: Sequence[Work], known: Facts) -> None:
 def _ready(of: Work, digest: str, known: Facts) -> None:
     properties.fill(of, known)
     of.digest = digest
-    of.revision = f"{of.component.name}-v{known.context.component_revisions(of.component.name, digest)}"
+    of.revision = f"{replication.label(of.component)}-v{known.context.component_revisions(of.component.name, digest)}"
     of.context = component.context(of, known)
     if not of.waits_for:
         work.stop(component.checks(of, of.parts[0], of.context, known))
@@ -72,6 +86,7 @@ def _make(of: Work, works: dict[str, Work], writers: Writers, known: Facts) -> N
         if len(of.parts) > 1:
             traits.run(of, known)
         fold.objects(of, known)
+        replication.settle(of)
     except SpecError as error:
         if not of.waits_for:
             raise

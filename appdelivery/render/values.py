@@ -12,7 +12,7 @@ from appdelivery.model.manifest import Reference
 from appdelivery.model.problem import Problem
 from appdelivery.model.refs import Ref, ref_of
 from appdelivery.model.secret import Secret
-from appdelivery.render import dataflow, places, work
+from appdelivery.render import dataflow, places, replication, work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from appdelivery.render.work import Work
 
 
-def settle(of: Work, works: Mapping[str, Work], writers: Writers, facts: Facts) -> None:
+def settle(of: Work, works: dict[str, Work], writers: Writers, facts: Facts) -> None:
     """Replaces the leaves of a component's parts by their values; what is not known yet stays as written and is noted."""
+    works, writers = replication.seen_from(of.component, works), replication.seen_from(of.component, writers)
     problems: list[Problem] = []
     for part in of.parts:
         changes: list[tuple[Path, Any]] = []
@@ -58,7 +59,7 @@ def _unknown(of: Work, leaf: dataflow.Leaf, works: Mapping[str, Work], *, writer
     for path in leaf.paths:
         if path[0] == "components" and len(path) > 2 and not works[str(path[1])].objects and path[2] != "name":
             found.append(_reference(of, works[str(path[1])], "", path[2:], leaf.text))
-        elif path[0] == "components" and (read := _live_path(path)) and str(path[1]) not in live:
+        elif path[0] == "components" and (read := _live_path(path)) and works[str(path[1])].component.name not in live:
             found.append(_reference(of, works[str(path[1])], *read, leaf.text))
         elif path[0] == "inputs" and len(path) > 1:
             writer, output = writers[str(path[1])]
@@ -159,7 +160,7 @@ def seen(target: Work, facts: Facts) -> dict[str, Any]:
     if live is not None:
         workload = _with_status(workload, live.get("output"))
         outputs = {name: _with_status(body, (live.get("outputs") or {}).get(name)) for name, body in outputs.items()}
-    return {"name": target.component.name, "output": workload, "outputs": outputs}
+    return {"name": replication.label(target.component), "output": workload, "outputs": outputs}
 
 
 def _with_status(body: dict[str, Any], live: Any) -> dict[str, Any]:

@@ -29,14 +29,17 @@ COMPONENT, TRAIT = "ComponentDefinition", "TraitDefinition"
 class Object:
     """An object that is still being patched.  body is replaced, never changed in place."""
 
-    __slots__ = ("body", "namespaced", "output", "stage", "trait")
+    __slots__ = ("body", "namespaced", "output", "stage", "trait", "unnamed")
 
-    def __init__(self, body: dict[str, Any], output: str, trait: str, stage: str, namespaced: bool) -> None:
+    def __init__(
+        self, body: dict[str, Any], output: str, trait: str, stage: str, namespaced: bool, *, unnamed: bool = False
+    ) -> None:
         self.body = body
         self.output = output
         self.trait = trait
         self.stage = stage
         self.namespaced = namespaced  # as far as the kind is known
+        self.unnamed = unnamed  # its definition left the name to the engine
 
 
 class Part:
@@ -93,6 +96,7 @@ class Work:
         self.depends_on = component.depends_on
         self.waits_for: list[Reference] = []
         self.objects: list[Object] = []
+        self.renamed: dict[tuple[str, str], str] = {}  # of a copy: (kind, name) to the name the object has now
         self.warnings: list[Problem] = []
 
 
@@ -163,4 +167,4 @@ def _written(app: Application, path: Path) -> Path:
 def stop(problems: Sequence[Problem]) -> None:
     """Ends a phase that found problems."""
     if problems and any(p.level == "error" for p in problems):
-        raise errors.SpecError(problems[:LIMIT])
+        raise errors.SpecError(list(dict.fromkeys(problems))[:LIMIT])  # copies of a component have the same ones
