@@ -99,7 +99,7 @@ def acts(store: opening.Store, rounds: int) -> dict[str, list[float]]:
         taken["open 20"] = timed(lambda: journal.open_release(request))
         taken["bare"] = timed(commit)
         start = time.perf_counter()
-        lease = journal.claim(app, "bench", 30)
+        lease = journal.claim(making.key(app), "bench", 30)
         taken["claim"] = (time.perf_counter() - start) * 1000
         rows = [making.row(lease, body) for body in bodies]
         taken["intents 20"] = timed(lambda: journal.record(lease, [ports.ObjectIntended(row) for row in rows]))
@@ -107,7 +107,7 @@ def acts(store: opening.Store, rounds: int) -> dict[str, list[float]]:
         results = [making.applied(row) for row in rows]
         taken["results 20"] = timed(lambda: journal.record(lease, [*results, making.ended(1)]))
         journal.open_release(making.request(wide))
-        lease = journal.claim(wide, "bench", 30)
+        lease = journal.claim(making.key(wide), "bench", 30)
         many = [making.row(lease, making.config_map(f"c{n}")) for n in range(300)]
         journal.record(lease, [ports.ObjectIntended(row) for row in many])
         taken["results 300"] = timed(lambda: journal.record(lease, [making.applied(row) for row in many]))

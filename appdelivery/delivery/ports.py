@@ -268,7 +268,7 @@ class StepMoved:
 
 @record
 class StepsReset:
-    """Back to the beginning: outputs, effects, times and items go; the count of attempts goes on."""
+    """Back to the beginning: outputs, effects and times go, items of a foreach wholly; the count of attempts goes on."""
 
     run: str
     names: tuple[str, ...]

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from appdelivery.model.run import WorkKey
+
 OUTCOMES = ("running", "partial", "succeeded", "failed", "terminated", "superseded")
 CAUSES = ("user", "source", "definition", "rollback", "retry", "trigger", "drift", "move", "import")
 
@@ -109,12 +111,22 @@ class Event:
 
 @record
 class Lease:
-    """The right to write for one application, until `until` by the store's clock; fence never goes back."""
+    """The right to write for one work item, until `until` by the store's clock; fence never goes back.
 
-    app: AppKey
+    generation: how often the item had been woken when it was claimed; a wake since then outlives the release.
+    """
+
+    key: WorkKey
     worker: str
     fence: int
     until: datetime
+    generation: int = 0
+
+    @property
+    def app(self) -> AppKey:
+        """Of a lease for an application."""
+        namespace, _, name = self.key.id.partition("/")
+        return AppKey(namespace, name)
 
 
 @record

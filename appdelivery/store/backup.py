@@ -34,6 +34,7 @@ LONGEST_LINE = 200 << 20
 SLOWEST = "60min"
 FENCES = 10**6  # marks written after the backup must never be newer than ours
 RELEASES = 1000
+RUNS_SINCE = 2  # schema
 SYSTEM = Actor("system", "appctl", "store")
 
 installation = tables.installation.installation
@@ -212,6 +213,7 @@ def _settle(connection: sa.Connection, header: dict[str, Any], now: datetime, *,
         connection.execute(sa.delete(tables.inventory.inventory))
     connection.execute(sa.update(installation).values(change))
     _raise_releases(connection, now)
+    _rest(connection, header["schema"])
     stamp = tables.installation.alembic_version
     connection.execute(sa.delete(stamp))
     connection.execute(sa.insert(stamp), {"version_num": f"{header['schema']:04}"})
@@ -245,6 +247,17 @@ def _raise_releases(connection: sa.Connection, now: datetime) -> None:
         connection.execute(sa.insert(release), made)
         connection.execute(sa.update(app).where(app.c.id == row["app_id"]).values(last_release=number))
         summary.refresh(connection, row["app_id"], now)
+
+
+def _rest(connection: sa.Connection, schema: int) -> None:
+    """Nothing is left to do for an application whose release was terminated; a run that was on its way is superseded by
+    the next look at it, so that one stays due."""
+    work, app = tables.work.work_item, tables.applications.application
+    idle = sa.select(app.c.namespace + "/" + app.c.name)
+    if schema >= RUNS_SINCE:
+        run = tables.runs.workflow_run
+        idle = idle.where(~sa.exists().where(run.c.app == app.c.id, run.c.finished_at.is_(None)))
+    connection.execute(sa.update(work).where(work.c.kind == "app", work.c.id.in_(idle)).values(due_at=None))
 
 
 def _into_file(path: str, store: str, header: dict[str, Any], *, replace: bool, as_new: bool) -> dict[str, int]:

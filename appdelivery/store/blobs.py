@@ -45,13 +45,13 @@ class Batch:
     """Bodies to be kept by one transaction: two statements, however many there are."""
 
     def __init__(self, connection: sa.Connection, store: Store, now: datetime) -> None:
-        self._connection, self._store, self._now = connection, store, now
+        self._connection, self.store, self._now = connection, store, now
         self._bodies: dict[str, tuple[bytes, bool]] = {}
         self.sealed = False  # whether one of them holds a secret value
 
     def add(self, tree: Any, *, seal: bool = False) -> str:
         """The digest.  seal: also a tree without secret values, since it holds some in clear."""
-        digest, text, sealed = _body(tree, self._store, self._connection, seal=seal)
+        digest, text, sealed = _body(tree, self.store, self._connection, seal=seal)
         self._bodies[digest] = (text, sealed)
         self.sealed = self.sealed or sealed
         return digest
@@ -72,7 +72,7 @@ class Batch:
         if old:
             self._connection.execute(_touch, {"digests": old, "now": self._now})
         if missing:
-            made = [_row(self._connection, self._store, d, made=body, now=self._now) for d, body in sorted(missing.items())]
+            made = [_row(self._connection, self.store, d, made=body, now=self._now) for d, body in sorted(missing.items())]
             self._connection.execute(_insert(self._connection), made)
 
 

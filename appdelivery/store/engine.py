@@ -1,4 +1,4 @@
-"""The engine's writes: claim, renew, release, record (store.md section 6).  Called by journal.
+"""`record`, the only write of whoever works on something (store.md section 6).  Called by journal.
 
 Lock order in PostgreSQL: work item, application, inventory rows by key, the rest.  Every fenced write begins with the
 work item, so that a worker which lost its lease changes nothing.
@@ -6,35 +6,25 @@ work item, so that a worker which lost its lease changes nothing.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from appdelivery import errors
 from appdelivery.delivery import ports
-from appdelivery.model.history import Actor, Lease
-from appdelivery.store import clusters, events, inventory, summary
+from appdelivery.model.history import Actor
+from appdelivery.store import clusters, events, inventory, leases, run_facts, summary
 from appdelivery.store.tables.applications import application, application_label
 from appdelivery.store.tables.releases import OPEN, release
-from appdelivery.store.tables.work import work_item
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from appdelivery.model.history import Lease
     from appdelivery.model.refs import AppKey
     from appdelivery.store.open import Store
 
-_this = (work_item.c.kind == "app", work_item.c.id == sa.bindparam("key"))
-_item = sa.select(work_item).where(*_this).with_for_update()
-_fenced = sa.select(work_item.c.fence).where(*_this, work_item.c.fence == sa.bindparam("mine")).with_for_update()
-_lease = sa.update(work_item).where(*_this, work_item.c.fence == sa.bindparam("mine"))
-_claimed = (
-    sa.update(work_item)
-    .where(*_this)
-    .values(lease_owner=sa.bindparam("owner"), lease_until=sa.bindparam("until"), fence=sa.bindparam("next_fence"))
-)
 _app = (
     sa.select(application.c.id, application.c.last_release)
     .where(application.c.namespace == sa.bindparam("namespace"), application.c.name == sa.bindparam("name"))
@@ -63,82 +53,63 @@ _ended = (
     )
 )
 SYSTEM = Actor("system", "appctl", "store")
-
-
-def claim(store: Store, app: AppKey, worker: str, lease_s: float) -> Lease | None:
-    """At once when the holder's process is dead on this computer, else after its lease."""
-
-    def work(connection: sa.Connection) -> Lease | None:
-        now = store.now(connection)
-        row = _work_item(connection, app)
-        if row.lease_owner not in (None, worker) and row.lease_until > now and store.alive(row.lease_owner) is not False:
-            return None
-        lease = Lease(app, worker, row.fence + 1, now + timedelta(seconds=lease_s))
-        change = {"key": str(app), "owner": worker, "until": lease.until, "next_fence": lease.fence}
-        connection.execute(_claimed, change)
-        return lease
-
-    return store.write(work)
-
-
-def renew(store: Store, lease: Lease, lease_s: float) -> Lease | None:
-    def work(connection: sa.Connection) -> Lease | None:
-        until = store.now(connection) + timedelta(seconds=lease_s)
-        held = _lease.where(work_item.c.lease_owner == lease.worker).values(lease_until=until)
-        done = connection.execute(held, {"key": str(lease.app), "mine": lease.fence}).rowcount
-        return Lease(lease.app, lease.worker, lease.fence, until) if done else None
-
-    return store.write(work)
-
-
-def release_lease(store: Store, lease: Lease) -> None:
-    free = _lease.values(lease_owner=None, lease_until=None)
-    store.write(lambda c: c.execute(free, {"key": str(lease.app), "mine": lease.fence}) and None)
+DELIVERY = (
+    ports.ObjectIntended, ports.ObjectApplied, ports.ObjectDeleting, ports.ObjectGone, ports.ObjectSeen, ports.ReleaseEnded,
+)  # fmt: skip
 
 
 def record(store: Store, lease: Lease, facts: Sequence[ports.Fact]) -> int:
     """All facts or none; the answer is the newest release number."""
 
     def work(connection: sa.Connection) -> int:
-        if connection.execute(_fenced, {"key": str(lease.app), "mine": lease.fence}).first() is None:
-            raise errors.LostLease(
-                f"record the delivery of {lease.app}: another worker has taken over",
-                hint="this one stops; the other goes on",
-            )
-        app = connection.execute(_app, {"namespace": lease.app.namespace, "name": lease.app.name}).first()
+        leases.fenced(connection, lease)
+        now = store.now(connection)
+        leases.wake(connection, store, [fact.key for fact in facts if isinstance(fact, ports.Woken)], now=now)
+        app = _application(connection, lease) if lease.key.kind == "app" else None
+        if app is None and facts and lease.key.kind == "app":
+            raise errors.Bug(f"record for {lease.key}: it has no release")
+        feed = run_facts.take(connection, store, lease, facts, now, app=app.id if app is not None else None)
         if app is None:
-            if facts:
-                raise errors.Bug(f"record for {lease.app}: it has no release")
-            return 0
-        _record(connection, store, lease.app, app, facts)
-        newest: int = app.last_release
+            feed += _noted(facts)
+        else:
+            feed += _record(connection, lease.app, app, facts, now)
+        events.add(connection, feed)
+        newest: int = app.last_release if app is not None else 0
         return newest
 
     return store.write(work)
 
 
-def _record(connection: sa.Connection, store: Store, key: AppKey, app: Any, facts: Sequence[ports.Fact]) -> None:
-    now = store.now(connection)
-    rows = _Rows(connection, key, app, now, facts)
-    feed: list[dict[str, Any]] = []
-    current = max((_release_of(fact) for fact in facts), default=0)
+def _application(connection: sa.Connection, lease: Lease) -> Any:
+    return connection.execute(_app, {"namespace": lease.app.namespace, "name": lease.app.name}).first()
+
+
+def _noted(facts: Sequence[ports.Fact], app: int | None = None) -> list[dict[str, Any]]:
+    found = [fact.event for fact in facts if isinstance(fact, ports.EventAdded)]
+    return [events.row(event.kind, event.at, event.subject, event.actor, event.data, app=app) for event in found]
+
+
+def _record(
+    connection: sa.Connection, key: AppKey, app: Any, facts: Sequence[ports.Fact], now: datetime
+) -> list[dict[str, Any]]:
+    """What happened to releases and objects; the events of it."""
+    delivery = [fact for fact in facts if isinstance(fact, DELIVERY)]
+    if not delivery:
+        return _noted(facts, app.id)
+    rows = _Rows(connection, key, app, now, delivery)
+    current = max(_release_of(fact) for fact in delivery)
     running = {row.number: row for row in connection.execute(_running, {"app_id": app.id})} if current else {}
-    feed += _supersede(
-        connection, key, app.id, [row for number, row in running.items() if number < current], by=current, now=now
-    )
-    for fact in facts:
+    older = [row for number, row in running.items() if number < current]
+    feed = _supersede(connection, key, app.id, older, by=current, now=now)
+    for fact in delivery:
         if isinstance(fact, ports.ReleaseEnded):
             if (row := running.get(fact.release)) is not None and fact.release >= current:
                 _end(connection, app.id, row, fact, now)
-        elif isinstance(fact, ports.EventAdded):
-            event = fact.event
-            feed.append(events.row(event.kind, event.at, event.subject, event.actor, event.data, app=app.id))
         else:
             rows.take(fact)
     rows.save()
-    events.add(connection, feed)
-    if any(not isinstance(fact, ports.EventAdded) for fact in facts):
-        summary.refresh(connection, app.id, now)
+    summary.refresh(connection, app.id, now)
+    return feed + _noted(facts, app.id)
 
 
 class _Rows:
@@ -276,22 +247,3 @@ def _end(connection: sa.Connection, app: int, row: Any, fact: ports.ReleaseEnded
         connection.execute(_applied, {"app_id": app, "nr": fact.release})
     elif connection.execute(_deleted, {"app_id": app, "nr": fact.release, "at": now}).rowcount:
         connection.execute(_unlabelled, {"app_id": app})
-
-
-def _work_item(connection: sa.Connection, app: AppKey) -> Any:
-    """The row, locked; made when it is the first time."""
-    row = connection.execute(_item, {"key": str(app)}).first()
-    if row is None:
-        make_work_item(connection, app)
-        row = connection.execute(_item, {"key": str(app)}).one()
-    return row
-
-
-def make_work_item(connection: sa.Connection, app: AppKey) -> None:
-    made = {"kind": "app", "id": str(app), "generation": 0, "priority": 1, "fence": 0, "failures": 0}
-    if connection.dialect.name == "sqlite":
-        connection.execute(sa.insert(work_item), made)
-        return
-    from sqlalchemy.dialects.postgresql import insert
-
-    connection.execute(insert(work_item).on_conflict_do_nothing(), made)

@@ -20,16 +20,22 @@ from appdelivery.store.tables import installation as tables
 from appdelivery.store.tables.version import SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
+
+    from appdelivery.model.run import WorkKey
 
 T = TypeVar("T")
 _clock = sa.select(sa.type_coerce(sa.func.clock_timestamp(), types.Time()))
+_notify = sa.select(sa.func.pg_notify(postgres.CHANNEL, ""))
 _state = sa.select(tables.installation.c.schema, tables.installation.c.usable_from, tables.installation.c.master_key)
 
 
 class Store:
-    """An open store.  where names it in messages; notices are lines for the user about what opening changed."""
+    """An open store.  where names it in messages; notices are lines for the user about what opening changed.
+
+    enqueue: what else a dispatcher does in a transaction that wakes; listeners: told of woken items after the commit.
+    """
 
     def __init__(
         self,
@@ -57,6 +63,8 @@ class Store:
         self.writable = writable
         self.sqlite = engine.dialect.name == "sqlite"
         self.notices: list[str] = []
+        self.enqueue: Callable[[sa.Connection, Sequence[WorkKey]], None] | None = None
+        self.listeners: list[Callable[[Sequence[WorkKey]], None]] = []
         self.digest_key: bytes | None = None  # opened once, by installation.digest_key
         self._gate = gate.Gate(path, lock_timeout_s)
         self._tried = 0  # size of the WAL when a reader last kept it from being emptied
@@ -80,11 +88,23 @@ class Store:
         with trouble.told(self.where):
             if self.sqlite:
                 with self._gate.held():
-                    with self._writers.begin() as connection:
-                        made = work(connection)
+                    made, woken = self._once(work)
                     self._checkpoint()
-                return made
-            return self._retried(work)
+            else:
+                made, woken = self._retried(work)
+        if woken:
+            for tell in self.listeners:
+                tell(woken)
+        return made
+
+    def hint(self, connection: sa.Connection, keys: Sequence[WorkKey]) -> None:
+        """Inside a transaction that makes items due: whoever serves them need not wait for its next look."""
+        if (woken := connection.get_execution_options().get("appctl_woken")) is not None:
+            woken.extend(keys)
+        if not self.sqlite:
+            connection.execute(_notify)
+        if self.enqueue is not None:
+            self.enqueue(connection, keys)
 
     def now(self, connection: sa.Connection) -> datetime:
         """PostgreSQL: the database's clock, since clocks of two computers are never compared."""
@@ -108,11 +128,18 @@ class Store:
         else:
             self.engine.dispose()
 
-    def _retried(self, work: Callable[[sa.Connection], T]) -> T:
+    def _once(self, work: Callable[[sa.Connection], T]) -> tuple[T, list[WorkKey]]:
+        woken: list[WorkKey] = []
+        with self._writers.begin() as connection:
+            if self.listeners:
+                connection.execution_options(appctl_woken=woken)
+            made = work(connection)
+        return made, woken
+
+    def _retried(self, work: Callable[[sa.Connection], T]) -> tuple[T, list[WorkKey]]:
         for attempt in range(postgres.TRIES):
             try:
-                with self._writers.begin() as connection:
-                    return work(connection)
+                return self._once(work)
             except sa.exc.DBAPIError as error:
                 if attempt + 1 == postgres.TRIES or not postgres.again(error):
                     raise

@@ -11,6 +11,7 @@ from appdelivery.store import trouble
 OLDEST = 14
 AGAIN = ("40001", "40P01")
 TRIES = 4
+CHANNEL = "appctl_wake"  # of NOTIFY
 LIMITS = "-c statement_timeout=10s -c lock_timeout={lock}ms -c idle_in_transaction_session_timeout=30s"
 
 

@@ -1,4 +1,4 @@
-"""Opening a release: application, revision, content, plan, event and wake in one transaction (store.md section 6)."""
+"""Opening a release: application, revision, content, plan, run, event and wake in one transaction (store.md section 6)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import sqlalchemy as sa
 from appdelivery import errors
 from appdelivery.model import canonical
 from appdelivery.model.history import Release, Revision
-from appdelivery.store import blobs, content, engine, events, plans, summary
+from appdelivery.store import blobs, content, events, leases, plans, runs, summary
 from appdelivery.store.tables.applications import application, application_label, revision
 from appdelivery.store.tables.releases import plan, release
-from appdelivery.store.tables.work import work_item
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from appdelivery.delivery.ports import ReleaseRequest
+    from appdelivery.delivery.ports import ReleaseRequest, RunRequest
     from appdelivery.model.refs import AppKey
     from appdelivery.store.open import Store
 
@@ -35,11 +34,6 @@ _newest = (
     .where(application.c.namespace == sa.bindparam("namespace"), application.c.name == sa.bindparam("name"))
     .order_by(release.c.number.desc())
     .limit(1)
-)
-_wake = (
-    sa.update(work_item)
-    .where(work_item.c.kind == "app", work_item.c.id == sa.bindparam("key"))
-    .values(due_at=sa.bindparam("now"), generation=work_item.c.generation + 1)
 )
 _by_key = sa.select(revision).where(revision.c.app == sa.bindparam("app_id"), revision.c.key == sa.bindparam("content"))
 _by_number = sa.select(revision).where(revision.c.app == sa.bindparam("app_id"), revision.c.number == sa.bindparam("nr"))
@@ -68,16 +62,17 @@ def newest(store: Store, app: AppKey) -> Release | None:
     return store.read(work)
 
 
-def open_release(store: Store, request: ReleaseRequest) -> tuple[Release, Revision]:
-    return store.write(lambda connection: _open(connection, store, request))
+def open_release(store: Store, request: ReleaseRequest, run: RunRequest | None = None) -> tuple[Release, Revision]:
+    return store.write(lambda connection: _open(connection, store, request, run))
 
 
-def _open(connection: sa.Connection, store: Store, request: ReleaseRequest) -> tuple[Release, Revision]:
+def _open(
+    connection: sa.Connection, store: Store, request: ReleaseRequest, run: RunRequest | None
+) -> tuple[Release, Revision]:
     now = store.now(connection)
     # The work item before the application: the order in which `record` locks them.
-    if not connection.execute(_wake, {"key": str(request.app), "now": now}).rowcount:
-        engine.make_work_item(connection, request.app)
-        connection.execute(_wake, {"key": str(request.app), "now": now})
+    urgency = leases.INTERACTIVE if request.cause == "user" else leases.CHANGE
+    leases.wake(connection, store, [leases.key_of(request.app)], now=now, priority=urgency)
     app = _application(connection, request, now)
     if app.last_release != request.after:
         raise errors.Conflict(
@@ -98,6 +93,9 @@ def _open(connection: sa.Connection, store: Store, request: ReleaseRequest) -> t
     row = _release_row(store, request, number=number, revision_number=found.number, app=app.id, now=now)
     connection.execute(_new_release, row)
     connection.execute(_new_plan, _plan_row(request, row, now, bodies=bodies))
+    started = []
+    if run is not None:
+        started = runs.add(connection, run, bodies, now, app=app.id, key=request.app, release=(row["id"], number))
     bodies.write()
     _update_application(connection, request, app, number=number, revision_number=found.number, now=now)
     opened = Release(
@@ -105,10 +103,8 @@ def _open(connection: sa.Connection, store: Store, request: ReleaseRequest) -> t
         reason=request.reason, request=request.request, lenient=request.lenient,
     )  # fmt: skip
     data = {"release": number, "revision": str(found), "cause": request.cause, "request": request.request}
-    events.add(
-        connection,
-        [events.row("release.opened", now, str(request.app), request.actor, data, app=app.id, release=row["id"])],
-    )
+    opening = events.row("release.opened", now, str(request.app), request.actor, data, app=app.id, release=row["id"])
+    events.add(connection, [opening, *started])
     summary.refresh(connection, app.id, now)
     return opened, found
 

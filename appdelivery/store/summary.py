@@ -14,7 +14,6 @@ from appdelivery.model import live
 from appdelivery.store.tables.applications import application
 from appdelivery.store.tables.inventory import inventory
 from appdelivery.store.tables.releases import OPEN, release
-from appdelivery.store.tables.work import work_item
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +49,7 @@ _worst = (
     .limit(1)
 )
 _now = sa.select(
-    application.c.health, application.c.health_since, application.c.message, application.c.namespace, application.c.name, application.c.last_release,
+    application.c.health, application.c.health_since, application.c.message, application.c.last_release,
     application.c.deleted_at, release.c.outcome, release.c.message.label("ended"),
 ).outerjoin(
     release, sa.and_(release.c.app == application.c.id, release.c.number == application.c.last_release)
@@ -60,7 +59,6 @@ _write = (
     .where(application.c.id == sa.bindparam("app_id"))
     .values({name: sa.bindparam(name) for name in COLUMNS} | {"version": application.c.version + 1})
 )
-_rest = sa.update(work_item).where(work_item.c.kind == "app", work_item.c.id == sa.bindparam("key")).values(due_at=None)
 
 
 def refresh(connection: sa.Connection, app: int, now: datetime) -> None:
@@ -77,8 +75,6 @@ def refresh(connection: sa.Connection, app: int, now: datetime) -> None:
         "app_id": app,
     } | _counts(groups, running=running)
     connection.execute(_write, change)
-    if not running:
-        connection.execute(_rest, {"key": f"{row.namespace}/{row.name}"})
 
 
 def _state(group: Any, *, running: bool) -> str:

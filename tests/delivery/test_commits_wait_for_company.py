@@ -11,6 +11,7 @@ from fakes.stage import Part, Stage, config
 from appdelivery.delivery import recorder
 from appdelivery.model.history import Actor, Lease, Release
 from appdelivery.model.refs import AppKey
+from appdelivery.model.run import WorkKey
 
 APP = AppKey("shop", "web")
 
@@ -37,7 +38,7 @@ def recording() -> tuple[recorder.Recorder, Commits, FakeClock]:
 
     actor = Actor("user", "ana", "cli")
     release = Release("r", APP, 1, 1, "user", actor, "running", datetime(2026, 1, 1, tzinfo=UTC))
-    lease = Lease(APP, "here", 1, clock.now())
+    lease = Lease(WorkKey("app", str(APP)), "here", 1, clock.now())
     return recorder.Recorder(commits, lease, release, in_thread, clock.sleep, clock.now), commits, clock
 
 

@@ -9,6 +9,7 @@ from appdelivery.model import canonical, change, manifest
 from appdelivery.model.history import Actor, Managed
 from appdelivery.model.record import changed
 from appdelivery.model.refs import AppKey, ref_of
+from appdelivery.model.run import WorkKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 ANA = Actor("user", "ana@laptop", "cli")
 WEB = AppKey("shop", "web")
 UID = "6f1c1b0e-0000-4000-8000-000000000001"
+
+
+def key(app: AppKey = WEB) -> WorkKey:
+    return WorkKey("app", str(app))
 
 
 def config_map(name: str = "settings", **data: Any) -> dict[str, Any]:
@@ -100,7 +105,7 @@ def delivered(journal: Any, app: AppKey = WEB, bodies: Sequence[dict[str, Any]] 
     """A whole delivery in one go: release, intents, results, end.  The lease is given back."""
     newest = journal.newest(app)
     release, revision = journal.open_release(request(app, bodies, after=newest.number if newest else 0, **more))
-    lease = journal.claim(app, "here:1:1", 30)
+    lease = journal.claim(key(app), "here:1:1", 30)
     rows = [row(lease, body, release=release.number) for body in list(bodies) or [config_map()]]
     journal.record(lease, [ports.ObjectIntended(r) for r in rows])
     journal.record(lease, [*[applied(r) for r in rows], ended(release.number, create=len(rows))])

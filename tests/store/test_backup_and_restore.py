@@ -18,6 +18,7 @@ from appdelivery.model.history import Event
 from appdelivery.model.secret import Secret, SecretRef
 from appdelivery.store import applications, backup, check, clusters, events, inventory, migrate, secrets
 from appdelivery.store import journal as journals
+from appdelivery.store.tables import version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,7 @@ def fill(store: Any) -> None:
     making.delivered(journal, bodies=bodies, key=key, labels={"tier": "front"}, context={"a": [1, {"b": 1.5}]})
     making.delivered(journal, making.AppKey("shop", "api"))
     journal.open_release(making.request(making.AppKey("shop", "half")))
-    lease = journal.claim(making.AppKey("shop", "half"), "here:1:1", 30)
+    lease = journal.claim(making.key(making.AppKey("shop", "half")), "here:1:1", 30)
     journal.record(
         lease, [ports.EventAdded(Event("note", "shop/half", making.ANA, store.clock(), {"text": "b\u00e4r"}, lease.app))]
     )
@@ -89,7 +90,7 @@ def test_a_backup_is_private_whole_and_says_what_is_in_it(filled: Any, tmp_path:
     lines = gzip.open(tmp_path / "dump.gz").read().splitlines()
     header, trailer = json.loads(lines[0]), json.loads(lines[-1])
     assert header["format"] == backup.FORMAT
-    assert (header["schema"], len(header["instance"]), len(header["masterKey"])) == (1, 32, 16)
+    assert (header["schema"], len(header["instance"]), len(header["masterKey"])) == (version.SCHEMA, 32, 16)
     assert trailer["counts"] == counts
     assert os.listdir(tmp_path) == ["data", "dump.gz"] or sorted(os.listdir(tmp_path)) == ["data", "dump.gz"]
 
@@ -116,9 +117,9 @@ def test_after_a_restore_fences_are_higher_than_any_written_after_the_backup(
 ) -> None:
     backup.backup(filled, str(tmp_path / "dump"))
     journal = journals.SqlJournal(filled)
-    later = journal.claim(making.WEB, "here:1:1", 30)
+    later = journal.claim(making.key(making.WEB), "here:1:1", 30)
     backup.restore(str(tmp_path / "dump"), str(tmp_path / "r" / "store.db"))
-    restored = journals.SqlJournal(opened(tmp_path / "r" / "store.db")).claim(making.WEB, "other", 30)
+    restored = journals.SqlJournal(opened(tmp_path / "r" / "store.db")).claim(making.key(), "other", 30)
     assert restored.fence > later.fence
 
 
@@ -215,4 +216,4 @@ def test_a_backup_of_one_database_restores_on_the_other_and_back(
     assert applications.manifests(back, making.WEB, 1) == applications.manifests(filled, making.WEB, 1)
     remote.close()
     backup.restore(str(tmp_path / "second"), location, replace=True)
-    assert migrate.migrate(location) == (1, 1)
+    assert migrate.migrate(location) == (version.SCHEMA, version.SCHEMA)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SCHEMA = version.SCHEMA
 
 
 def as_text(connection: sa.Connection) -> str:
@@ -215,11 +216,11 @@ def test_the_first_command_of_a_newer_program_copies_and_migrates_even_when_it_o
     program = newer_program(tmp_path, "expand")
     said = run_newer(program, old_store, "read")
     assert said[0].startswith(
-        f"the store {old_store} was brought from schema 1 to 2; a copy as it was: {old_store}.before-1"
+        f"the store {old_store} was brought from schema {SCHEMA} to {SCHEMA + 1}; a copy as it was: {old_store}.before-{SCHEMA}"
     )
     assert said[1] == "1"
     assert run_newer(program, old_store, "write")[:2] == ["", "1"]
-    connection = sqlite3.connect(f"{old_store}.before-1")
+    connection = sqlite3.connect(f"{old_store}.before-{SCHEMA}")
     assert connection.execute("SELECT last_release FROM application").fetchall() == [(1,)]
     with pytest.raises(sqlite3.OperationalError):
         connection.execute("SELECT motto FROM application")
@@ -243,20 +244,20 @@ def test_an_older_program_is_refused_after_a_migration_that_contracts(
     tmp_path: Any, old_store: Any, opened: Callable[..., Any]
 ) -> None:
     migrate.local(str(old_store), scripts=scripts_with(tmp_path, "contract"))
-    with pytest.raises(errors.TooNew, match="schema 2, usable from 2"):
+    with pytest.raises(errors.TooNew, match=f"schema {SCHEMA + 1}, usable from {SCHEMA + 1}"):
         opened(old_store)
 
 
 def test_a_failing_migration_leaves_the_store_as_it_was(tmp_path: Any, old_store: Any, opened: Callable[..., Any]) -> None:
     folder = scripts_with(tmp_path, "expand")
-    script = f"{folder}/versions/0002_motto.py"
+    script = f"{folder}/versions/{SCHEMA + 1:04}_motto.py"
     with open(script, "a") as file:
         file.write("    op.execute('INSERT INTO release (id) VALUES (1)')\n")
     with pytest.raises(errors.AppError):
         migrate.local(str(old_store), scripts=folder)
     assert applications.get(opened(old_store), making.WEB).release == 1
     connection = sqlite3.connect(old_store)
-    assert connection.execute("SELECT schema FROM installation").fetchall() == [(1,)]
+    assert connection.execute("SELECT schema FROM installation").fetchall() == [(SCHEMA,)]
     assert "motto" not in connection.execute("SELECT sql FROM sqlite_master WHERE name = 'application'").fetchone()[0]
     connection.close()
 
@@ -277,15 +278,15 @@ def test_a_postgres_store_is_made_and_migrated_only_by_the_command(
     with pytest.raises(errors.StoreError) as caught:
         opened(location)
     assert "appctl db migrate" in caught.value.hint
-    assert migrate.migrate(location) == (0, 1)
+    assert migrate.migrate(location) == (0, SCHEMA)
     making.delivered(journals.SqlJournal(opened(location)))
-    assert migrate.migrate(location, scripts=scripts_with(tmp_path, "expand")) == (1, 2)
+    assert migrate.migrate(location, scripts=scripts_with(tmp_path, "expand")) == (SCHEMA, SCHEMA + 1)
     assert applications.get(opened(location), making.WEB).release == 1
 
 
 @pytest.mark.slow
 def test_migrating_by_command_answers_both_schemas(tmp_path: Any) -> None:
     path = tmp_path / "data" / "store.db"
-    assert migrate.migrate(str(path)) == (0, 1)
-    assert migrate.migrate(str(path)) == (1, 1)
-    assert migrate.migrate(f"sqlite:///{path}", scripts=scripts_with(tmp_path, "expand")) == (1, 2)
+    assert migrate.migrate(str(path)) == (0, SCHEMA)
+    assert migrate.migrate(str(path)) == (SCHEMA, SCHEMA)
+    assert migrate.migrate(f"sqlite:///{path}", scripts=scripts_with(tmp_path, "expand")) == (SCHEMA, SCHEMA + 1)

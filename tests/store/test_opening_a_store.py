@@ -81,7 +81,7 @@ def test_a_store_open_for_reading_refuses_writes(tmp_path: Any, opened: Callable
     opened(tmp_path / "store.db").close()
     reading = opened(tmp_path / "store.db", "read")
     with pytest.raises(errors.ReadOnly, match=r"write to the store .*store\.db"):
-        journals.SqlJournal(reading).claim(making.WEB, "a", 30)
+        journals.SqlJournal(reading).claim(making.key(), "a", 30)
 
 
 def test_a_reader_sees_what_a_writer_wrote_meanwhile(store: Any, opened: Callable[..., Any]) -> None:

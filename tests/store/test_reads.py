@@ -65,7 +65,7 @@ def journal(any_store: Any) -> journals.SqlJournal:
 
 
 def seen(journal: Any, app: AppKey, health: str, reason: str = "", **more: Any) -> None:
-    lease = journal.claim(app, "here:1:1", 30)
+    lease = journal.claim(making.key(app), "here:1:1", 30)
     for row in journal.inventory(app):
         journal.record(lease, [ports.ObjectSeen(row.identity, health, reason, None, **more)])
     journal.release(lease)
@@ -134,7 +134,7 @@ def test_a_cursor_of_another_list_is_refused(store: Any) -> None:
 
 def test_the_summary_tells_clusters_objects_and_the_worst_object(any_store: Any, journal: Any) -> None:
     journal.open_release(making.request())
-    lease = journal.claim(making.WEB, "here:1:1", 30)
+    lease = journal.claim(making.key(making.WEB), "here:1:1", 30)
     assert applications.get(any_store, making.WEB).health == "progressing"
     rows = [making.row(lease, making.config_map(name), cluster=cluster) for name in "ab" for cluster in ("east", "west")]
     journal.record(lease, [ports.ObjectIntended(row) for row in rows])
@@ -150,7 +150,7 @@ def test_the_summary_tells_clusters_objects_and_the_worst_object(any_store: Any,
 
 def test_an_object_that_was_never_applied_is_missing_once_its_release_ended(any_store: Any, journal: Any) -> None:
     journal.open_release(making.request())
-    lease = journal.claim(making.WEB, "here:1:1", 30)
+    lease = journal.claim(making.key(making.WEB), "here:1:1", 30)
     journal.record(lease, [ports.ObjectIntended(making.row(lease)), making.ended(1, "failed", "east refused it")])
     found = applications.get(any_store, making.WEB)
     assert (found.health, found.message, found.outcome) == ("missing", "east refused it", "failed")
@@ -165,7 +165,7 @@ def test_every_state_of_health_has_its_rank() -> None:
 def test_a_deleted_application_leaves_the_lists_and_keeps_its_history(any_store: Any, journal: Any) -> None:
     making.delivered(journal, labels={"tier": "front"})
     journal.open_release(making.request(after=1, request="delete", desired=()))
-    lease = journal.claim(making.WEB, "here:1:1", 30)
+    lease = journal.claim(making.key(making.WEB), "here:1:1", 30)
     identity = journal.inventory(making.WEB)[0].identity
     journal.record(lease, [ports.ObjectDeleting(identity, 2), ports.ObjectGone(identity, "deleted"), making.ended(2)])
     journal.release(lease)
@@ -181,7 +181,7 @@ def test_a_deleted_application_leaves_the_lists_and_keeps_its_history(any_store:
 def test_a_deletion_that_failed_keeps_the_application(any_store: Any, journal: Any) -> None:
     making.delivered(journal)
     journal.open_release(making.request(after=1, request="delete", desired=()))
-    lease = journal.claim(making.WEB, "here:1:1", 30)
+    lease = journal.claim(making.key(making.WEB), "here:1:1", 30)
     journal.record(lease, [making.ended(2, "failed", "east is unreachable")])
     assert applications.get(any_store, making.WEB).message == "east is unreachable"
 
@@ -190,7 +190,7 @@ def test_an_application_that_was_deleted_while_a_newer_release_opened_stays(any_
     making.delivered(journal)
     journal.open_release(making.request(after=1, request="delete", desired=()))
     journal.open_release(making.request(after=2))
-    lease = journal.claim(making.WEB, "here:1:1", 30)
+    lease = journal.claim(making.key(making.WEB), "here:1:1", 30)
     journal.record(lease, [making.ended(2)])
     assert applications.get(any_store, making.WEB).release == 3
 
@@ -243,7 +243,7 @@ def test_a_component_keeps_the_number_of_equal_content(any_store: Any, journal: 
 
 
 def add(journal: Any, app: AppKey, *texts: str) -> None:
-    lease = journal.claim(app, "here:1:1", 30)
+    lease = journal.claim(making.key(app), "here:1:1", 30)
     at = lease.until
     journal.record(lease, [ports.EventAdded(Event("note", str(app), making.ANA, at, {"text": t}, app)) for t in texts])
     journal.release(lease)
@@ -409,7 +409,7 @@ def test_the_sweep_removes_what_is_old_and_nothing_that_is_named(store: Any, clo
     journal = journals.SqlJournal(store)
     making.delivered(journal)
     making.delivered(journal, bodies=[making.config_map("other")])
-    lease = journal.claim(making.WEB, "here:1:1", 30)
+    lease = journal.claim(making.key(making.WEB), "here:1:1", 30)
     journal.record(lease, [ports.ObjectGone(making.row(lease).identity, "deleted")])
     journal.release(lease)
     assert retention.sweep(store, 5) == 0

@@ -25,7 +25,7 @@ def everything(store: Any) -> None:
     app = AppKey("shop", "new")
     making.delivered(journal, app, [making.config_map(f"x{n}") for n in range(3)], labels={"tier": "front"})
     journal.open_release(making.request(app, after=1))
-    lease = journal.claim(app, "here:1:1", 30)
+    lease = journal.claim(making.key(app), "here:1:1", 30)
     row = making.row(lease, making.config_map("x1"), release=2)
     journal.renew(lease, 30)
     seen = ports.ObjectSeen(row.identity, "degraded", "Broken", None, making.digest("own"), 99)

@@ -90,7 +90,7 @@ location, statement = sys.argv[1], int(sys.argv[2])
 store = opening.open(location, mode="write", worker="w", alive=lambda _: None, clock=lambda: datetime.now(UTC), new_id=iter(
     [f"{n:026}" for n in range(50, 99)]).__next__)
 journal = journals.SqlJournal(store)
-lease = journal.claim(making.WEB, "w", 30)
+lease = journal.claim(making.key(making.WEB), "w", 30)
 seen = 0
 def count(connection, cursor, text, *rest):
     global seen
@@ -205,7 +205,7 @@ def test_of_threads_that_open_the_next_release_one_wins(
     with ThreadPoolExecutor(5) as pool:
         assert sorted(pool.map(race, range(5))) == ["release.moved"] * 4 + ["won"]
     with ThreadPoolExecutor(5) as pool:
-        claimed = list(pool.map(lambda n: journal.claim(making.WEB, f"worker{n}", 30), range(5)))
+        claimed = list(pool.map(lambda n: journal.claim(making.key(making.WEB), f"worker{n}", 30), range(5)))
     assert len([lease for lease in claimed if lease]) == 1
     assert len(events.page(store).items) == 1
 
@@ -227,15 +227,15 @@ def test_a_dead_workers_application_is_taken_over_at_once(tmp_path: Any, opened:
     living = {"dead": False, "living": True}
     journal = journals.SqlJournal(opened(tmp_path / "store.db", alive=living.get))
     dead, web = AppKey("shop", "dead"), AppKey("shop", "web")
-    first = journal.claim(dead, "dead", 30)
-    second = journal.claim(dead, "me", 30)
+    first = journal.claim(making.key(dead), "dead", 30)
+    second = journal.claim(making.key(dead), "me", 30)
     assert second is not None
     assert second.fence > first.fence
-    journal.claim(web, "living", 30)
-    assert journal.claim(web, "me", 30) is None
+    journal.claim(making.key(web), "living", 30)
+    assert journal.claim(making.key(web), "me", 30) is None
     elsewhere = AppKey("shop", "elsewhere")
-    journal.claim(elsewhere, "on another computer", 30)
-    assert journal.claim(elsewhere, "me", 30) is None
+    journal.claim(making.key(elsewhere), "on another computer", 30)
+    assert journal.claim(making.key(elsewhere), "me", 30) is None
 
 
 def test_a_gate_that_stays_shut_says_so(tmp_path: Any) -> None:
@@ -251,11 +251,11 @@ def test_a_file_locked_by_a_foreign_program_is_busy(tmp_path: Any, opened: Calla
     foreign = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
     foreign.execute("BEGIN IMMEDIATE")
     with pytest.raises(errors.Busy, match="another program holds it locked") as caught:
-        journals.SqlJournal(store).claim(making.WEB, "w", 30)
+        journals.SqlJournal(store).claim(making.key(), "w", 30)
     assert caught.value.retryable
     foreign.execute("ROLLBACK")
     foreign.close()
-    assert journals.SqlJournal(store).claim(making.WEB, "w", 30) is not None
+    assert journals.SqlJournal(store).claim(making.key(), "w", 30) is not None
 
 
 def test_the_log_is_moved_into_the_file_and_stays_small(store: Any) -> None:
@@ -385,10 +385,10 @@ def test_a_store_opened_for_reading_never_writes_to_postgres(
     migrate.migrate(location)
     reading = opened(location, "read")
     with pytest.raises(errors.ReadOnly):
-        journals.SqlJournal(reading).claim(making.WEB, "w", 30)
+        journals.SqlJournal(reading).claim(making.key(), "w", 30)
     reading.writable = True  # even if we forgot, the database would not
     with pytest.raises(errors.ReadOnly, match="the database is read-only"):
-        journals.SqlJournal(reading).claim(making.WEB, "w", 30)
+        journals.SqlJournal(reading).claim(making.key(), "w", 30)
 
 
 def test_a_store_that_was_used_for_a_while_is_closed_without_a_log(tmp_path: Any) -> None:
@@ -401,7 +401,7 @@ def test_a_store_that_was_used_for_a_while_is_closed_without_a_log(tmp_path: Any
         new_id=str,
     )
     journal = journals.SqlJournal(store)
-    lease = journal.claim(making.WEB, "w", 30)
+    lease = journal.claim(making.key(making.WEB), "w", 30)
     journal.release(lease)
     store.close()
     assert sorted(os.listdir(tmp_path)) == ["store.db", "store.db.key", "store.db.lock"]
