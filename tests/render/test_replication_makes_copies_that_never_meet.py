@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import apps
 import pytest
+import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -222,7 +223,7 @@ def test_without_replication_the_key_is_null(tmp_path):
 def test_copies_with_one_key_find_each_others_objects():
     made = rendered("""
         - {name: settings, type: config, properties: {configMaps: {settings: {a: b}}}}
-        - {name: web, type: webservice, properties: {image: x, envFrom: [{configMapRef: {name: settings}}]}}
+        - {name: web, type: webservice, properties: {image: x, envFrom: [{configMap: settings}]}}
     """, policy(["settings", "web"], ["eu", "us"]))  # fmt: skip
     froms = [
         m.body["spec"]["template"]["spec"]["containers"][0]["envFrom"][0]["configMapRef"]["name"]
@@ -234,7 +235,7 @@ def test_copies_with_one_key_find_each_others_objects():
 def test_a_copy_reads_an_object_that_is_there_once_under_its_own_name():
     made = rendered("""
         - {name: settings, type: config, properties: {configMaps: {settings: {a: b}}}}
-        - {name: web, type: webservice, properties: {image: x, envFrom: [{configMapRef: {name: settings}}]}}
+        - {name: web, type: webservice, properties: {image: x, envFrom: [{configMap: settings}]}}
     """, policy(["web"], ["eu"]))  # fmt: skip
     (web,) = [m.body for m in made.manifests if m.ref.kind == "Deployment"]
     assert web["spec"]["template"]["spec"]["containers"][0]["envFrom"] == [{"configMapRef": {"name": "settings"}}]
@@ -265,7 +266,7 @@ def test_a_key_given_twice_is_refused():
 labels = st.from_regex(r"[a-z]([a-z-]{0,6}[a-z])?", fullmatch=True)
 
 
-@settings(max_examples=100)
+@settings(max_examples=support.examples(100))
 @given(
     st.lists(labels, min_size=1, max_size=4, unique=True), st.lists(labels, min_size=1, max_size=4, unique=True), st.data()
 )
@@ -284,7 +285,7 @@ def test_names_of_copies_never_meet(components, keys, data):
     assert all(len(name) <= 63 for name in called)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=support.examples(15), deadline=None)
 @given(st.lists(labels, min_size=2, max_size=3, unique=True))
 def test_objects_of_copies_never_meet(keys):
     made = rendered(WEB, policy(["web"], keys))
