@@ -107,7 +107,12 @@ def _inputs(w: Work, step: StepSpec) -> dict[str, object]:
 
 def _start(w: Work, step: StepSpec, row: StepState) -> bool:
     """Rule 10.  A step whose voided attempt is still on its way out starts with the next decision."""
-    if row.name in w.voided or len(w.in_flight()) >= w.at.parallelism or not containers.room(w, row.name):
+    if (
+        row.name in w.voided
+        or row.name in w.at.busy
+        or len(w.in_flight()) >= w.at.parallelism
+        or not containers.room(w, row.name)
+    ):
         return False
     try:
         given = _inputs(w, step)

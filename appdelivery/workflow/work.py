@@ -42,6 +42,7 @@ class At:
     newest: int = 0  # the application's newest release; 0 = unknown or none
     parallelism: int = 10
     given: Mapping[str, Any] = {}
+    busy: frozenset[str] = frozenset()  # steps with an attempt still on its way out in this process: they do not start
 
 
 class Work:
