@@ -5,6 +5,7 @@ Behind apply-object, apply-deployment, the exports, and the objects of the terra
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from appdelivery.model.live import Live
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
     from appdelivery.workflow.model import Result, StepContext
 
 
+BAD_S = 60.0  # for so long something may be degraded before the step fails
+FINAL = "final"
+
+
 async def run(at: StepContext) -> Result:
-    """cursor: {objects: [[cluster, group, version, kind, namespace, name]], looks}.  With it nothing is applied again."""
+    """cursor: {objects: [[cluster, group, version, kind, namespace, name]], looks, bad}.  With it nothing is applied again.
+    bad: since when something is degraded, which a deployment may be for a moment."""
     if at.cursor:
         objects = [(row[0], Ref(*row[1:])) for row in at.cursor["objects"]]
         return await _look(at, objects, at.cursor["looks"])
@@ -30,8 +36,7 @@ async def run(at: StepContext) -> Result:
     if not _waits(at):
         return _done(bodies)
     objects = [(one.cluster, ref_of(body)) for one, body in zip(wanted, bodies, strict=True)]
-    waiting = _not_ready(at, [Live(ref, body) for (_, ref), body in zip(objects, bodies, strict=True)])
-    return _done(bodies) if not waiting else waiting if isinstance(waiting, Fail) else _wait(objects, 0, waiting)
+    return _judged(at, objects, [Live(ref, body) for (_, ref), body in zip(objects, bodies, strict=True)], 0)
 
 
 async def _wanted(at: StepContext) -> list[world.Wanted]:
@@ -55,26 +60,33 @@ async def _look(at: StepContext, objects: Sequence[tuple[str, Ref]], looks: int)
         if live is None:
             return Fail("step.object-gone", f"{ref} in cluster {cluster} was deleted while the step waited", retryable=True)
         found.append(live)
-    waiting = _not_ready(at, found)
-    if isinstance(waiting, Fail):
-        return waiting
-    return _wait(objects, looks + 1, waiting) if waiting else _done([live.body for live in found])
+    return _judged(at, objects, found, looks + 1)
 
 
-def _not_ready(at: StepContext, found: Sequence[Live]) -> str | Fail:
-    """What is still waited for; '' when nothing is."""
+def _judged(at: StepContext, objects: Sequence[tuple[str, Ref]], found: Sequence[Live], looks: int) -> Result:
+    waiting, bad = _not_ready(at, found)
+    if not waiting:
+        return _done([live.body for live in found])
+    since = (at.cursor or {}).get("bad") or at.now.isoformat() if bad else None
+    if bad == FINAL or (since and at.now - datetime.fromisoformat(since) >= timedelta(seconds=BAD_S)):
+        return Fail("step.object-failed", waiting, retryable=False)
+    return _wait(objects, looks, waiting, since)
+
+
+def _not_ready(at: StepContext, found: Sequence[Live]) -> tuple[str, str]:
+    """What is still waited for, '' when nothing is; and whether it is degraded, or will stay so."""
     until = at.properties.get("until")
     if until:
         last = found[-1]  # what comes before it is there for its sake
         state = _value(last.body, until["path"])
-        return "" if state == until["value"] else f"{last.ref}: {until['path']} is {state}, waits for {until['value']}"
+        message = f"{last.ref}: {until['path']} is {state}, waits for {until['value']}"
+        return ("" if state == until["value"] else message), ""
     for live in found:
         health = world.of(at).judge(live)
-        if health.state == "degraded" and health.terminal:
-            return Fail("step.object-failed", f"{live.ref}: {health.message or health.reason}", retryable=False)
         if health.state != "healthy":
-            return f"{live.ref} is {health.state}: {health.message or health.reason}".rstrip(": ")
-    return ""
+            message = f"{live.ref} is {health.state}: {health.message or health.reason}".rstrip(": ")
+            return message, "" if health.state != "degraded" else FINAL if health.terminal else "degraded"
+    return "", ""
 
 
 def _value(body: Any, path: str) -> Any:
@@ -83,10 +95,10 @@ def _value(body: Any, path: str) -> Any:
     return body
 
 
-def _wait(objects: Sequence[tuple[str, Ref]], looks: int, message: str) -> Wait:
+def _wait(objects: Sequence[tuple[str, Ref]], looks: int, message: str, bad: str | None) -> Wait:
     rows = [[cluster, r.group, r.version, r.kind, r.namespace, r.name] for cluster, r in objects]
     wakes = [world.wake(cluster, ref) for cluster, ref in objects]
-    return Wait(world.poll(looks), {"objects": rows, "looks": looks}, message, wakes)
+    return Wait(world.poll(looks), {"objects": rows, "looks": looks, "bad": bad}, message, wakes)
 
 
 def _done(bodies: Sequence[dict[str, Any]]) -> Done:

@@ -27,18 +27,17 @@ async def run(at: StepContext) -> Result:
             f"delete Jobs and Pods with {_selector(labels)}: they are not those of this workflow",
             hint=f"leave labelselector out, which means {_selector(own)}, or ask for the right to override",
         )
-    cluster, deleted, leaving = around.at(given["cluster"]), int((at.cursor or {}).get("deleted", 0)), 0
+    cluster, leaving = around.at(given["cluster"]), 0
     for kind in KINDS:
         for live in await around.fleet.list(cluster, kind, given["namespace"], Selector(_selector(labels))):
             if at.cancelled():
-                return Fail("step.cancelled", f"cancelled after {deleted} deletions", retryable=False)
+                return Fail("step.cancelled", "cancelled before everything was deleted", retryable=False)
             leaving += 1
             if "deletionTimestamp" not in live.body["metadata"]:
                 await around.fleet.delete(cluster, live.ref, DeleteOptions(uid=live.uid))
-                deleted += 1
     if leaving:
-        return Wait(world.poll(0), {"deleted": deleted}, f"waits for {leaving} objects to be gone")
-    return Done({"deleted": deleted}, f"deleted {deleted} Jobs and Pods")
+        return Wait(world.poll(0), None, f"waits for {leaving} objects to be gone")
+    return Done({}, f"no Jobs and Pods with {_selector(labels)} are left")
 
 
 def _selector(labels: dict[str, str]) -> str:

@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 JOB, POD = Kind("batch", "v1", "Job"), Kind("", "v1", "Pod")
 NAME, STEP, RUN, TRY = "workflow.oam.dev/name", "workflow.oam.dev/step-name", "appdelivery.dev/run", "appdelivery.dev/try"
+TOLD = "appdelivery.dev/told"  # the step has said that this Job failed
+TELLER = "appctl-steps"  # field manager of that label
 TAIL = 40  # lines of the log that are looked at
 SAID = 5  # of them in a failure
 KEPT_S = 86400  # a finished Job, when it does not say
 
 
 async def run(at: StepContext) -> Result:
-    """cursor: {job, looks}.  Without one the newest Job of this run and step counts, unless it failed: that is a retry."""
+    """cursor: {job, looks}.  Without one the newest Job of this run and step counts, unless its failure was told: then
+    the step is retried, and its program runs again."""
     around, given = world.of(at), at.properties
     cluster, namespace = around.at(given.get("cluster") or ""), given.get("namespace") or around.namespace
     if at.cursor:
@@ -39,8 +42,9 @@ async def run(at: StepContext) -> Result:
             return Fail("step.job-gone", f"{ref} was deleted while the step waited for it", retryable=True)
         return await _judged(at, cluster, live, at.cursor["looks"])
     existing = await _newest(at, cluster, namespace)
-    if existing is not None and _condition(existing, "Failed") is None:
-        return await _judged(at, cluster, existing, 0)
+    if existing is not None and TOLD not in existing.body["metadata"]["labels"]:
+        await _files(at, cluster, existing.body)  # whoever started it may have got no further
+        return _runs(cluster, namespace, existing.ref.name)
     if at.cancelled():
         return Fail("step.cancelled", "cancelled before the Job was started", retryable=False)
     number = int(existing.body["metadata"]["labels"][TRY]) + 1 if existing else 1
@@ -48,6 +52,10 @@ async def run(at: StepContext) -> Result:
     if given.get("name") and not await _free(at, cluster, Ref("batch", "v1", "Job", namespace, name)):
         return Wait(world.poll(0), None, f"waits until Job {namespace}/{name} of an earlier run is gone")
     await _start(at, cluster, namespace, name, number)
+    return _runs(cluster, namespace, name)
+
+
+def _runs(cluster: str, namespace: str, name: str) -> Wait:
     return Wait(world.poll(0), {"job": name, "looks": 0}, f"Job {namespace}/{name} runs", [_wake(cluster, namespace, name)])
 
 
@@ -94,23 +102,26 @@ async def _free(at: StepContext, cluster: str, ref: Ref) -> bool:
 async def _start(at: StepContext, cluster: str, namespace: str, name: str, number: int) -> None:
     """The Job first, then its files, which the Job owns: pods wait for them, and they go when it goes."""
     around, manager = world.of(at), marks.manager_of(_owner(at))
-    body = _job(at, namespace, name, number)
     ref = Ref("batch", "v1", "Job", namespace, name)
-    applied = await around.fleet.apply(cluster, ref, body, ApplyOptions(manager, force=True))
-    if at.properties.get("files"):
-        files = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {
-                "name": name,
-                "namespace": namespace,
-                "labels": body["metadata"]["labels"],
-                "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": applied.uid}],
-            },
-            "data": at.properties["files"],
-        }
-        config = Ref("", "v1", "ConfigMap", namespace, name)
-        await around.fleet.apply(cluster, config, files, ApplyOptions(manager, force=True))
+    applied = await around.fleet.apply(cluster, ref, _job(at, namespace, name, number), ApplyOptions(manager, force=True))
+    await _files(at, cluster, applied.body)
+
+
+async def _files(at: StepContext, cluster: str, job: dict[str, Any]) -> None:
+    if not at.properties.get("files"):
+        return
+    about = job["metadata"]
+    name, namespace = about["name"], about["namespace"]
+    labels = {key: about["labels"][key] for key in (NAME, STEP, RUN, TRY)}
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": about["uid"]}
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels, "ownerReferences": [owner]},
+        "data": at.properties["files"],
+    }
+    ref, how = Ref("", "v1", "ConfigMap", namespace, name), ApplyOptions(marks.manager_of(_owner(at)), force=True)
+    await world.of(at).fleet.apply(cluster, ref, body, how)
 
 
 def _job(at: StepContext, namespace: str, name: str, number: int) -> dict[str, Any]:
@@ -154,11 +165,19 @@ async def _judged(at: StepContext, cluster: str, live: Live, looks: int) -> Resu
     for line in lines:
         at.log(line)
     if failed is not None:
+        await _tell(at, cluster, live)
         why = failed.get("message") or failed.get("reason") or "it failed"
         said = "; last lines: " + " | ".join(lines[-SAID:]) if lines else ""
         return Fail("step.job-failed", f"Job {ref.namespace}/{ref.name}: {why}{said}", retryable=False)
     outputs = {"job": world.plain(live.body), "output": _output(lines), "logs": "\n".join(lines)}
     return Done(outputs, f"Job {ref.namespace}/{ref.name} is complete")
+
+
+async def _tell(at: StepContext, cluster: str, live: Live) -> None:
+    """Marks the Job before its failure is recorded: a step killed in between finds by its cursor that it failed."""
+    about = {"name": live.ref.name, "namespace": live.ref.namespace, "labels": {TOLD: "failed"}}
+    mark = {"apiVersion": "batch/v1", "kind": "Job", "metadata": about}
+    await world.of(at).fleet.apply(cluster, live.ref, mark, ApplyOptions(TELLER, force=True))
 
 
 def _condition(live: Live, type_: str) -> dict[str, Any] | None:
