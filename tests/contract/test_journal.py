@@ -1,98 +1,22 @@
 """The Protocol Journal, on the fake, SQLite and PostgreSQL."""
 
+# ruff: noqa: F811 - fixtures are imported, and named again where they are used
 from __future__ import annotations
 
-import itertools
-import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import sqlalchemy as sa
-from fakes.clock import FakeClock
-from fakes.journal import FakeJournal
 from store import making
+from store.backends import app, backend, journal, postgres_store  # noqa: F401 - fixtures
 
 from appdelivery import errors
 from appdelivery.delivery import ports
 from appdelivery.model.history import Event
 from appdelivery.model.record import changed
 from appdelivery.model.refs import AppKey, ref_of
-from appdelivery.store import journal as journals
-from appdelivery.store import migrate
-from appdelivery.store import open as opening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-COUNT = itertools.count(1)
-
-
-@dataclass
-class Backend:
-    journal: Any
-    pass_time: Callable[[float], None]  # seconds, as far as leases are concerned
-
-
-def _store(location: str, clock: FakeClock) -> opening.Store:
-    ids = itertools.count(1)
-    return opening.open(
-        location, mode="write", worker="a", alive=lambda _: None, clock=clock.now, new_id=lambda: f"{next(ids):026}"
-    )
-
-
-@pytest.fixture(scope="module")
-def postgres_store(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[opening.Store]:
-    key = tmp_path_factory.mktemp("key") / "master"
-    key.touch(mode=0o600)
-    key.write_bytes(os.urandom(32))
-    os.environ["APPCTL_MASTER_KEY_FILE"] = str(key)
-    try:
-        location = new_database()
-        migrate.migrate(location)
-        store = _store(location, FakeClock())
-    finally:
-        del os.environ["APPCTL_MASTER_KEY_FILE"]
-    yield store
-    store.close()
-
-
-@pytest.fixture(params=["fake", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def backend(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Backend]:
-    clock = FakeClock()
-
-    def move(seconds: float) -> None:
-        from datetime import timedelta
-
-        clock.time += timedelta(seconds=seconds)
-
-    if request.param == "fake":
-        yield Backend(FakeJournal(clock=clock.now), move)
-    elif request.param == "sqlite":
-        store = _store(str(tmp_path / "data" / "store.db"), clock)
-        yield Backend(journals.SqlJournal(store), move)
-        store.close()
-    else:
-        store = request.getfixturevalue("postgres_store")
-
-        def shorten(seconds: float) -> None:
-            """The database's clock is nobody's to move: the leases move instead."""
-            statement = f"UPDATE work_item SET lease_until = lease_until - interval '{seconds} s'"
-            store.write(lambda c: c.execute(sa.text(statement)))
-
-        yield Backend(journals.SqlJournal(store), shorten)
-
-
-@pytest.fixture
-def journal(backend: Backend) -> Any:
-    return backend.journal
-
-
-@pytest.fixture
-def app() -> AppKey:
-    """Another one for every test: databases are shared by a module."""
-    return AppKey("shop", f"web{next(COUNT)}")
-
+    from store.backends import Backend
 
 # --- who may write -------------------------------------------------------------------------------------------------------
 

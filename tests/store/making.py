@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from appdelivery.delivery import ports
 from appdelivery.model import canonical, change, manifest
+from appdelivery.model.application import Input, Output
 from appdelivery.model.history import Actor, Managed
 from appdelivery.model.record import changed
 from appdelivery.model.refs import AppKey, ref_of
-from appdelivery.model.run import WorkKey
+from appdelivery.model.run import Foreach, Retry, Run, Spec, StepSpec, StepState, WorkKey
+from appdelivery.model.secret import Secret
+from appdelivery.store import run_history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 ANA = Actor("user", "ana@laptop", "cli")
 WEB = AppKey("shop", "web")
+MODE = ("StepByStep", "DAG")
 UID = "6f1c1b0e-0000-4000-8000-000000000001"
 
 
@@ -111,3 +116,38 @@ def delivered(journal: Any, app: AppKey = WEB, bodies: Sequence[dict[str, Any]] 
     journal.record(lease, [*[applied(r) for r in rows], ended(release.number, create=len(rows))])
     journal.release(lease)
     return release, revision
+
+
+def spec() -> Spec:
+    return Spec(
+        (StepSpec("one", "wait", "wait", {"seconds": 1}, 0), StepSpec("two", "deploy", "deploy", {}, 1, ("one",))), MODE
+    )
+
+
+def rich_spec() -> Spec:
+    """Every word that a step may have."""
+    full = StepSpec(
+        "two", "request", "request", {"url": "https://x", "token": Secret("abc"), "$secret": "plain"}, 1, needs=("one",),
+        depends_on=("one",), condition="status.one.succeeded", timeout=60.0, inputs=(Input("a", "b.c"),),
+        outputs=(Output("o", "output.x", secret=True),), retry=Retry(3, 2.0, "linear", 1.5, 30.0),
+        foreach=Foreach(["x", {"y": 1}], "it", 2, fail_fast=False), group="g", concurrency=4, once=True, alias="the second",
+    )  # fmt: skip
+    by_text = StepSpec("three", "print", "print", {}, 2, foreach=Foreach("${{ inputs.x }}"))
+    return Spec((spec().steps[0], full, by_text), ("DAG", "StepByStep"), 3600.0)
+
+
+def run_request(
+    run: str, app: AppKey | None, of: Spec | None = None, *, document: dict[str, Any] | None = None, **more: Any
+) -> ports.RunRequest:
+    of = of or spec()
+    namespace, name = (app.namespace, app.name) if app is not None else ("shop", "nightly")
+    steps = tuple([StepState(s.name, s.type, s.ordinal) for s in of.steps])
+    made = Run(run, namespace, name, "executing", of, datetime(2026, 1, 1, tzinfo=UTC), **more)
+    return ports.RunRequest(made, steps, ANA, document)
+
+
+def attempts(journal: Any, run: str) -> list[Any]:
+    """Of a journal of any kind."""
+    if (store := getattr(journal, "store", None)) is not None:
+        return list(run_history.attempts(store, run))
+    return [attempt for (of, _, _), attempt in sorted(journal.state.runs.attempts.items()) if of == run]
