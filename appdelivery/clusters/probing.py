@@ -88,9 +88,10 @@ class Probe:
             "roundTripMs": self.round_trip_ms,
             "skewSeconds": self.skew_s,
             "kinds": len(self.facts.served) if self.facts else None,
-            "missing": {use: list(lacking) for use, lacking in self.missing.items()} if self.missing is not None else None,
+            "missing": {use: list(lacking) for use, lacking in (self.missing or {}).items() if lacking},
             "extensions": list(self.extensions),
             "gatewayClasses": list(self.gateway_classes),
+            "expires": self.expires.isoformat() if self.expires else None,
         }
         return {name: value for name, value in found.items() if value is not None}
 

@@ -1,10 +1,9 @@
-"""Administration: secret values, registered clusters, the store itself."""
+"""Administration: secret values and the store itself."""
 
 from __future__ import annotations
 
 import contextlib
 import string
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
@@ -58,60 +57,6 @@ def secret_remove(p: Platform, name: str, *, owner: str = "") -> int:
 
 def _scope(owner: str) -> str:
     return "application" if owner else "installation"
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """A cluster to be registered: its name, where its kubeconfig came from, and what was allowed by name."""
-
-    name: str
-    kubeconfig: bytes
-    file: str
-    context: str = ""
-    labels: tuple[tuple[str, str], ...] = ()
-    insecure: bool = False
-
-
-async def cluster_add(p: Platform, how: Registration) -> dict[str, Any]:
-    """Registers a cluster after it has answered: its credentials are sealed and never shown again."""
-    from appdelivery.clusters import credentials, kubeconfig
-    from appdelivery.platform import reaching
-    from appdelivery.store import clusters
-
-    guard(p.actor, "register", f"cluster {how.name}")
-    found = kubeconfig.parse(
-        how.kubeconfig, own=False, context=how.context, file=how.file, trust=kubeconfig.Trust(insecure=how.insecure)
-    )
-    facts = await reaching.probe(p, how.name, found)
-    await p.in_thread(
-        lambda: clusters.add(
-            p.store,
-            name=how.name,
-            uid=facts.uid,
-            credentials=credentials.to_tree(found),
-            labels=dict(how.labels),
-            server=found.server,
-            insecure=found.insecure,
-            server_version=facts.version,
-            actor=p.actor,
-        )
-    )
-    return {"name": how.name, "server": found.server, "version": facts.version, "uid": facts.uid}
-
-
-def cluster_list(p: Platform) -> Sequence[Any]:
-    from appdelivery.store import clusters
-
-    guard(p.actor, "get", "clusters")
-    return clusters.list(p.store)
-
-
-def cluster_forget(p: Platform, name: str) -> int:
-    """Removes credentials and rows, keeps history; answers how many objects stay running there."""
-    from appdelivery.store import clusters
-
-    guard(p.actor, "forget", f"cluster {name}")
-    return clusters.remove(p.store, name, actor=p.actor)
 
 
 def sweep(p: Platform) -> None:

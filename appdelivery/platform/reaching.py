@@ -1,8 +1,9 @@
 """Which clusters a command works on, and the Fleet that speaks to them.
 
 A name is a registered cluster (credentials from the store) or a context of the user's kubeconfig; no name is the
-kubeconfig's current context.  Who has no kubeconfig uses the sandbox that runs on this computer, and is told so.  A cluster keeps its row by its identity: a context that has come to point elsewhere is
-refused, because the inventory describes the objects of the cluster it was.
+kubeconfig's current context.  Who has no kubeconfig uses the sandbox that runs on this computer, and is told so.  A
+cluster keeps its row by its identity: a context that has come to point elsewhere is refused, because the inventory
+describes the objects of the cluster it was.
 """
 
 from __future__ import annotations
@@ -36,22 +37,35 @@ def credentials(p: Platform, name: str) -> tuple[str, Credentials]:
         sealed = clusters.credentials(p.store, name)
         if sealed is not None:
             return name, forms.from_tree(sealed)
-    paths = _paths(p)
+    places = paths(p)
     try:
-        found = kubeconfig.read(context=name, paths=paths)
+        found = kubeconfig.read(context=name, paths=places)
     except errors.NotFound as error:
         if error.code == "kubeconfig.missing":
             error.hint += "\nor use clusters on this computer: appctl sandbox start"
         if name:
-            raise errors.NotFound(
-                f"find cluster '{name}': it is neither registered nor a context of your kubeconfig",
-                hint=error.hint or "appctl cluster list shows the registered ones",
-            ) from error
+            raise _unknown(p, name, error, places) from error
         raise
-    return name or kubeconfig.current(paths) or IN_CLUSTER, found
+    return name or kubeconfig.current(places) or IN_CLUSTER, found
 
 
-def _paths(p: Platform) -> list[str]:
+def _unknown(p: Platform, name: str, error: errors.NotFound, places: list[str]) -> errors.NotFound:
+    from appdelivery.clusters import kubeconfig
+    from appdelivery.model import suggest
+    from appdelivery.store import clusters
+
+    try:
+        contexts = kubeconfig.names(places)
+    except errors.AppError:  # there is none: the hint of `error` says so
+        contexts = []
+    there = [one.name for one in clusters.list(p.store)] + contexts
+    return errors.NotFound(
+        f"find cluster '{name}': it is neither registered nor a context of your kubeconfig{suggest.meant(name, there)}",
+        hint=error.hint or "appctl cluster list shows the registered ones",
+    )
+
+
+def paths(p: Platform) -> list[str]:
     """The kubeconfig that was asked for; [] = the user's own; where there is none, that of a running sandbox."""
     if p.options.kubeconfig:
         return [p.options.kubeconfig]
@@ -116,11 +130,14 @@ def _resolver(p: Platform) -> Any:
 
 async def seen(p: Platform, facts: ClusterFacts, server: str) -> None:
     """Keeps the cluster's row: its identity, version and reach.  Refuses a name that now means another cluster."""
+    await p.in_thread(lambda: keep(p, facts.name, facts, server))
+
+
+def keep(p: Platform, name: str, facts: ClusterFacts, server: str) -> None:
+    """The same, outside of the event loop."""
     from appdelivery.store import clusters
 
-    await p.in_thread(
-        lambda: clusters.seen(p.store, name=facts.name, uid=facts.uid, server=server, server_version=facts.version)
-    )
+    clusters.seen(p.store, name=name, uid=facts.uid, server=server, server_version=facts.version)
 
 
 def known_as(p: Platform, facts: ClusterFacts, server: str) -> str:
@@ -128,14 +145,6 @@ def known_as(p: Platform, facts: ClusterFacts, server: str) -> str:
     from appdelivery.store import clusters
 
     return clusters.known_as(p.store, name=facts.name, uid=facts.uid, server=server)
-
-
-async def facts(p: Platform, name: str) -> ClusterFacts:
-    from appdelivery.platform.guard import guard
-
-    guard(p.actor, "get", f"cluster {name}")
-    cluster, found = credentials(p, name)
-    return await probe(p, cluster, found)
 
 
 async def probe(p: Platform, name: str, found: Credentials) -> ClusterFacts:

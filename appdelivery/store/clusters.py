@@ -323,7 +323,10 @@ def unknown(connection: sa.Connection, name: str) -> errors.NotFound:
     from appdelivery.model import suggest
 
     known = [row.name for row in connection.execute(sa.select(cluster.c.name).where(cluster.c.admin != "forgotten"))]
-    return errors.NotFound(f"find cluster {name}: it is not known{suggest.meant(name, known)}", hint=suggest.listed(known))
+    return errors.NotFound(
+        f"find cluster {name}: it is not known{suggest.meant(name, known)}",
+        hint=suggest.listed(known) or "appctl cluster add NAME registers one",
+    )
 
 
 def place(name: str) -> tuple[str, str, str]:
