@@ -32,7 +32,8 @@ AROUND = ("context", "inputs", "parameters")  # what a valueFrom sees beside the
 def check_steps(workflow: Workflow, resolve: Resolve, *, file: str = "", document: int = 0) -> list[Problem]:
     """Errors and warnings of every step and sub step, with their paths in the document."""
     every = [inner for step in workflow.steps for inner in (step, *step.sub_steps)]
-    return [changed(found, file=file, document=document) for step in every for found in _of(step, resolve)]
+    problems = [found for step in every for found in _of(step, resolve)]
+    return [found if found.file else changed(found, file=file, document=document) for found in problems]
 
 
 def check_tree(tree: Any, resolve: Resolve, *, file: str = "", document: int = 0) -> list[Problem]:
