@@ -4,6 +4,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rm -rf junit; mkdir -p junit
+export APPCTL_TEST_PROFILE=${APPCTL_TEST_PROFILE:-ci}      # all examples of property tests; `make quick` takes a part
 declare -a table; failed=0
 
 step() {   # step NAME COMMAND...

@@ -1,4 +1,4 @@
-"""What several test folders need: where shared test material is, and waiting without sleeping."""
+"""What several test folders need: where shared test material is, how many examples, and waiting without sleeping."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCALE = float(os.environ.get("APPCTL_TEST_TIME_SCALE", "1"))
+PROFILE = os.environ.get("APPCTL_TEST_PROFILE", "ci" if os.environ.get("CI") else "dev")
+SHARES = {"dev": 0.25, "ci": 1, "deep": 20}
+
+
+def examples(full: int) -> int:
+    """For `max_examples` of a property that needs another number than most: full is that of the full run."""
+    return max(10, round(full * SHARES[PROFILE]))
 
 
 def shared(path: str) -> str:

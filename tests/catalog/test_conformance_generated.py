@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import support
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -142,7 +143,7 @@ def sound(tree: Any, path: str = "") -> None:
     ("kind", "name"),
     [*[("ComponentDefinition", n) for n in COMPONENTS], *[("TraitDefinition", n) for n in TRAITS]],
 )
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=support.examples(25), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_every_property_that_a_schema_takes_renders_or_is_refused(kind: str, name: str, data: Any) -> None:
     definition = SHIPPED.resolve(kind, name)

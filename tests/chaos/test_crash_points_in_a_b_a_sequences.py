@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import support
 from fakes.crash import Crash
 from fakes.stage import Part, Stage, config, deployment, ref
 from hypothesis import Phase, example, given, settings
@@ -106,7 +107,7 @@ def holds(stage, witness, last):
 
 @pytest.mark.slow
 # Shrinking such a sequence takes minutes and helps little: the example that failed is printed as it is.
-@settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=support.examples(40), phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(sequences)
 @example(
     [

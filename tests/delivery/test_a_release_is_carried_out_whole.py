@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+import support
 from fakes.stage import (
     Part,
     Stage,
@@ -239,7 +240,9 @@ def how(stage, seen):
         assert part == 0
         seen.append(live)
         made = rendered(*flowing(stage, live["svc"]["output"]["spec"]["clusterIP"]))
-        return desired.desired(made, ports_facts(stage.fleet, next(iter(stage.fleet.worlds))), stage.installation, policies.Policies())
+        return desired.desired(
+            made, ports_facts(stage.fleet, next(iter(stage.fleet.worlds))), stage.installation, policies.Policies()
+        )
 
     return {"anew": anew}
 
@@ -366,7 +369,7 @@ bodies = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=support.examples(40))
 @given(bodies)
 def test_the_plan_of_what_was_applied_is_empty_and_applying_twice_is_applying_once(found):
     import asyncio

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+import support
 from fakes.stage import SHOP, Part, Stage, config, crd, deployment, policy, ref, rendered, secret, service, widget
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -243,7 +244,7 @@ def test_policies_choose_by_component_kind_name_and_trait():
     }
 
 
-@settings(max_examples=40)
+@settings(max_examples=support.examples(40))
 @given(st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.text(max_size=5), max_size=4), st.randoms())
 def test_the_digest_does_not_depend_on_the_order_of_keys(data, random):
     body, shuffled = config("web"), config("web")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import support
 from fakes.stage import (
     Part,
     Stage,
@@ -154,7 +155,7 @@ def acyclic(found):
     return not waits
 
 
-@settings(max_examples=100)
+@settings(max_examples=support.examples(100))
 @given(pairs)
 def test_what_is_left_has_no_circle_and_hard_edges_stay(given_pairs):
     made = {(a, b): Edge(place(a), place(b), "present", hard) for a, b, hard in given_pairs if a != b}
@@ -169,7 +170,7 @@ def test_what_is_left_has_no_circle_and_hard_edges_stay(given_pairs):
     assert len(kept) + len(warnings) == len(made)
 
 
-@settings(max_examples=60)
+@settings(max_examples=support.examples(60))
 @given(pairs, st.randoms())
 def test_the_result_does_not_depend_on_the_order_of_what_is_given(given_pairs, random):
     parts = [
@@ -186,7 +187,7 @@ def test_the_result_does_not_depend_on_the_order_of_what_is_given(given_pairs, r
     assert bodies
 
 
-@settings(max_examples=60)
+@settings(max_examples=support.examples(60))
 @given(pairs)
 def test_the_order_puts_everything_behind_what_it_waits_for(given_pairs):
     found = [Edge(place(max(a, b)), place(min(a, b)), "present") for a, b, _ in given_pairs if a != b]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import support
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -57,7 +58,7 @@ def test_a_parser_of_yaml_1_1_reads_the_same(value):
     assert exactly(yaml.load(yaml_out.dump(value), yaml.SafeLoader)) == exactly(value)
 
 
-@settings(max_examples=30)
+@settings(max_examples=support.examples(30))
 @given(VALUES)
 def test_a_parser_of_yaml_1_2_reads_the_same(value):
     assert exactly(YAML(typ="safe", pure=True).load(yaml_out.dump(value))) == exactly(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import support
 from compiling import refused, said, value
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -169,7 +170,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("name", "callee"), TABLE, ids=[name for name, _ in TABLE])
-@settings(max_examples=15)
+@settings(max_examples=support.examples(15))
 @given(data=st.data())
 def test_every_callee_is_total(name, callee, data):
     """A value or a named error for every input; never an exception of Python's, never a change of what it got."""

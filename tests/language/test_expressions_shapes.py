@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import support
 from compiling import bound
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,7 +74,7 @@ def written(path):
     return "parameters" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 
-@settings(max_examples=30)
+@settings(max_examples=support.examples(30))
 @given(st.data())
 def test_every_path_of_a_value_is_read_as_it_is(data):
     schema, values = data.draw(objects(parts))
@@ -101,7 +102,7 @@ def declared(schema, path=()):
         yield from declared(inner, (*path, name))
 
 
-@settings(max_examples=30)
+@settings(max_examples=support.examples(30))
 @given(st.data())
 def test_every_declared_path_gives_a_value_null_or_a_named_problem(data):
     """Never a key error for what is declared: absent is null, and a null on the way is called so."""

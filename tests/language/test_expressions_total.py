@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import support
 from compiling import CONTEXT, bound
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,7 +86,7 @@ GIVEN = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=support.examples(150))
 @given(EXPRESSIONS, GIVEN, st.sampled_from(["patch", "loop", "text", "health"]))
 def test_an_expression_gives_a_value_or_problems(expression, parameters, place):
     quoted = "'" + expression.replace("'", "''") + "'"
@@ -118,7 +119,7 @@ def outcome(body, parameters, *, live=False):
         return wrong
 
 
-@settings(max_examples=300)
+@settings(max_examples=support.examples(300))
 @given(st.text(alphabet="ab.[](){}'\"|~+-*/%<>=!&,: 01ifnotr", max_size=25))
 def test_any_text_is_an_expression_or_a_syntax_problem(text):
     try:
@@ -131,7 +132,7 @@ def test_any_text_is_an_expression_or_a_syntax_problem(text):
     assert refused.message
 
 
-@settings(max_examples=200)
+@settings(max_examples=support.examples(200))
 @given(st.text(alphabet="${}% \nabifelsendor'-", max_size=40))
 def test_any_text_is_a_leaf_or_has_problems(text):
     found = outcome("patch:\n  v: " + json.dumps(text), {})

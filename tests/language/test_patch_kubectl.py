@@ -136,7 +136,7 @@ def comparable(tree, field=""):
     return tree
 
 
-@settings(max_examples=60)
+@settings(max_examples=support.examples(60))
 @given(deployment(change=False), deployment(change=True))
 def test_a_strategic_merge_equals_kubectls(kubectl, base, change):
     base = {"apiVersion": "apps/v1", "kind": "Deployment", **base}

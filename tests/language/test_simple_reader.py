@@ -8,7 +8,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import ROOT
+from support import ROOT, examples
 
 from appdelivery import errors
 from appdelivery.language.text import simple, simple_words, syntax, yaml_events, yaml_in, yaml_out
@@ -58,13 +58,13 @@ def test_most_real_files_are_simple():
     assert simple_ones >= 0.9 * len(EXAMPLES) > 0
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_made_up_texts_mean_the_same(text):
     agrees(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_damaged_texts_mean_the_same(data):
     rows = TEXT.split("\n")
@@ -86,7 +86,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.dictionaries(st.text(min_size=1, max_size=9), TREES, min_size=1, max_size=4), st.booleans())
 def test_what_other_writers_write_means_the_same(tree, flow):
     import yaml

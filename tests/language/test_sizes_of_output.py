@@ -7,6 +7,7 @@ import marshal
 import os
 
 import pytest
+import support
 from compiling import CONTEXT, LAYOUTS, bound, compiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -139,7 +140,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=support.examples(150), deadline=None)
 @given(LETS, TREES, st.lists(TREES, max_size=4), st.integers(0, 1))
 def test_the_promise_holds_for_any_chain_of_lets(lets, tree, items, number):
     last, body = "parameters.any", "let:\n"

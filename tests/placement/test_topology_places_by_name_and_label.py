@@ -4,6 +4,7 @@ about a policy that cannot be met."""
 from __future__ import annotations
 
 import pytest
+import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,7 +174,7 @@ registered = st.builds(Registered, names, st.dictionaries(st.sampled_from("xy"),
 places = st.lists(names, min_size=1, max_size=4)
 
 
-@settings(max_examples=60)
+@settings(max_examples=support.examples(60))
 @given(st.lists(places, max_size=4))
 def test_the_order_is_that_of_the_policies_whatever_the_order_of_the_registry(lists):
     clusters = [Registered(name, {}) for name in ("us", "af", "eu", "ap")]
@@ -184,7 +185,7 @@ def test_the_order_is_that_of_the_policies_whatever_the_order_of_the_registry(li
     assert found == topology(given_, clusters[::-1], default="eu")
 
 
-@settings(max_examples=60)
+@settings(max_examples=support.examples(60))
 @given(
     st.lists(registered, max_size=4, unique_by=lambda one: one.name),
     st.dictionaries(st.sampled_from("xy"), st.sampled_from("12")),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +46,7 @@ def widget(**status: Any) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=300)
+@settings(max_examples=support.examples(300))
 @given(kind=st.sampled_from(KINDS), metadata=st.dictionaries(names, trees), spec=trees, status=trees)
 def test_no_status_of_any_shape_makes_a_rule_fail(
     kind: tuple[str, str], metadata: dict[str, Any], spec: Any, status: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import World, conditions, deployment
@@ -203,7 +204,7 @@ def test_figures_belong_to_somebody():
 # --- arithmetic ---
 
 
-@settings(max_examples=150)
+@settings(max_examples=support.examples(150))
 @given(st.integers(1, 40), st.floats(0.01, 20), st.floats(0.1, 5))
 def test_equal_pods_need_the_ratio_times_their_number(current, value, target):
     replicas, now = scaling.from_pods(current, [scaling.Sample(value, 1.0)] * current, target)
@@ -214,7 +215,7 @@ def test_equal_pods_need_the_ratio_times_their_number(current, value, target):
         assert replicas == math.ceil(round(value / target * current, 9))
 
 
-@settings(max_examples=80)
+@settings(max_examples=support.examples(80))
 @given(st.lists(st.tuples(st.none() | st.floats(0, 3), st.booleans()), min_size=1, max_size=12))
 def test_pods_without_figures_never_turn_the_direction(pods):
     samples = [scaling.Sample(value, 1.0, ready=ready) for value, ready in pods]
@@ -228,7 +229,7 @@ def test_pods_without_figures_never_turn_the_direction(pods):
     assert (replicas >= current) if now > 1 else (replicas <= current or now == pytest.approx(1))
 
 
-@settings(max_examples=100)
+@settings(max_examples=support.examples(100))
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=40), st.integers(1, 5), st.integers(5, 50))
 def test_decisions_stay_within_bounds_and_pace(wishes, least, most):
     history, current, now = scaling.History(), least, 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import World, conditions, deployment, ready
@@ -175,7 +176,7 @@ def test_the_events_tell_the_story():
 sets = st.tuples(st.integers(0, 20), st.integers(0, 20)).map(lambda pair: (max(pair), min(pair)))
 
 
-@settings(max_examples=150)
+@settings(max_examples=support.examples(150))
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20), sets, st.lists(sets, max_size=3))
 def test_no_step_of_a_rollout_breaks_a_bound_that_held(replicas, surge, unavailable, new, old):
     unavailable = min(unavailable, replicas)
@@ -194,7 +195,7 @@ def test_no_step_of_a_rollout_breaks_a_bound_that_held(replicas, surge, unavaila
     assert left >= min(within.least, before)
 
 
-@settings(max_examples=150)
+@settings(max_examples=support.examples(150))
 @given(st.integers(1, 50), st.integers(0, 10), st.lists(st.integers(1, 30), min_size=2, max_size=4))
 def test_proportional_sizes_add_up_to_what_is_allowed(replicas, surge, sizes):
     within = rollout.Bounds(replicas, surge, 0)

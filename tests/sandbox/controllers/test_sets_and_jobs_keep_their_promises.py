@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import World, conditions, daemon_set, job, node, ready, stateful_set
@@ -296,7 +297,7 @@ def test_broken_schedules_are_refused(text):
         schedule.parse(text)
 
 
-@settings(max_examples=60)
+@settings(max_examples=support.examples(60))
 @given(st.integers(0, 59), st.integers(0, 23), st.integers(1_577_836_800, 2_051_222_400))
 def test_a_daily_schedule_is_due_within_a_day(minute, hour, seconds):
     moment = datetime.fromtimestamp(seconds, UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_world import World, deployment, node, pod
@@ -229,7 +230,7 @@ def test_a_pod_of_a_claim_waits_for_it():
     assert where(world, "p") is not None
 
 
-@settings(max_examples=10)
+@settings(max_examples=support.examples(10))
 @given(st.lists(st.integers(100, 3000), min_size=1, max_size=14), st.integers(1, 3))
 def test_no_node_is_given_more_than_it_has_and_nobody_waits_for_room_that_is_there(sizes, count):
     world = World([node(f"n{number}", cpu="4") for number in range(count)])

@@ -6,6 +6,7 @@ import contextlib
 import math
 
 import pytest
+import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -191,7 +192,7 @@ def test_what_is_wrong_or_unknown_is_refused_with_its_reason(query, said):
     assert said in str(caught.value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=support.examples(60), deadline=None)
 @given(st.text(alphabet='ab{}[]()="~!<>+-*/^,5ms \\', max_size=40))
 def test_no_text_breaks_the_parser(text):
     with contextlib.suppress(tokens.Invalid):
