@@ -302,6 +302,32 @@ async def test_a_jobs_failure_policy_is_kept_and_never_changes(api: Api) -> None
     assert reply.body["message"].endswith("field is immutable")
 
 
+async def test_a_job_that_is_replaced_must_keep_what_it_was_given(api: Api) -> None:
+    body = _job(api)
+    del body["spec"]["podFailurePolicy"]
+    (await api.create(body)).ok(201)
+    reply = await api.put(api.path("batch/v1/jobs", "web"), body)
+    reply.refused(422, "Invalid")
+    mismatch = "spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`"
+    told = f"spec.selector: Required value, {mismatch}, spec.selector: Invalid value: null: field is immutable"
+    assert reply.body["message"] == f'Job.batch "web" is invalid: [{told}]'
+
+
+async def test_an_indexed_job_grows_in_tandem(api: Api) -> None:
+    body = _job(api, completionMode="Indexed", completions=2, parallelism=2)
+    del body["spec"]["podFailurePolicy"]
+    (await api.create(body)).ok(201)
+    path = api.path("batch/v1/jobs", "web")
+    reply = await api.merge(path, {"spec": {"completions": 3}})
+    reply.refused(422, "Invalid")
+    said = "spec.completions: Invalid value: 3: can only be modified in tandem with spec.parallelism"
+    assert reply.body["message"] == f'Job.batch "web" is invalid: {said}'
+    (await api.merge(path, {"spec": {"completions": 3, "parallelism": 3}})).ok(200)
+    reply = await api.merge(path, {"spec": {"template": {"metadata": {"labels": {"job-name": "other"}}}}})
+    reply.refused(422, "Invalid")
+    assert ("FieldValueInvalid", "spec.template.metadata.labels[job-name]") in _causes(reply)
+
+
 async def test_a_jobs_failure_policy_is_told_rule_by_rule(api: Api) -> None:
     reply = await api.create(
         _job(

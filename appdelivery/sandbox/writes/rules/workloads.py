@@ -92,17 +92,60 @@ def _with_claims(spec: Body) -> Body:
 
 
 def job(old: Body | None, new: Body) -> Iterator[Cause]:
-    yield from _job_spec(new["spec"], "spec", is_template=False)
+    yield from _generated(old, new)
+    found = [*_job_spec(new["spec"], "spec", is_template=False), *_chosen(new["spec"])]
+    yield from found
     if old is None:
         return
-    yield from _same(old, new, "completions", "completionMode", "selector")
+    yield from found  # the server looks twice
+    if new["spec"].get("completionMode") != "Indexed":
+        yield from _same(old, new, "completions")
+    elif old["spec"].get("completions") != new["spec"].get("completions") != new["spec"].get("parallelism"):
+        said = "can only be modified in tandem with spec.parallelism"
+        yield words.invalid("spec.completions", new["spec"].get("completions"), said)
+    yield from _same(old, new, "selector")
     if old["spec"].get("suspend") and "startTime" not in (old.get("status") or {}):
         before, after = old["spec"]["template"]["spec"], new["spec"]["template"]["spec"]
         if _settled(before) != _settled(after):
             yield words.invalid("spec.template.spec", after, words.IMMUTABLE)
     else:
         yield from _same(old, new, "template")
-    yield from _same(old, new, "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
+    yield from _same(old, new, "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
+
+
+def _generated(old: Body | None, new: Body) -> Iterator[Cause]:
+    """The labels by which a job that chose no selector tells its pods from others'."""
+    spec, name, uid = new["spec"], new["metadata"]["name"], new["metadata"]["uid"]
+    if spec.get("manualSelector") or spec.get("selector") is None:
+        return
+    wanted = {"controller-uid": uid, "job-name": name}
+    before = _labels(old["spec"]) if old is not None else {}
+    if old is None or all(f"batch.kubernetes.io/{key}" in before for key in wanted):
+        wanted |= {f"batch.kubernetes.io/{key}": value for key, value in wanted.items()}
+    labels = _labels(spec)
+    for key, value in wanted.items():
+        path = f"spec.template.metadata.labels[{key}]"
+        if key not in labels:
+            yield words.required(path, f"must be '{value}'")
+        elif labels[key] != value:
+            yield words.invalid(path, labels, f"must be '{value}'")
+    if not _is_broken(spec["selector"]) and not matches(spec["selector"], wanted):
+        yield words.invalid("spec.selector", spec["selector"], "`selector` not auto-generated")
+
+
+def _chosen(spec: Body) -> Iterator[Cause]:
+    """The selector, and the template that must match it."""
+    given = spec.get("selector")
+    if given is None:
+        yield words.required("spec.selector")
+    else:
+        yield from selector(given, "spec.selector")
+    if given is None or not (_is_broken(given) or matches(given, _labels(spec))):
+        yield words.invalid("spec.template.metadata.labels", _labels(spec) or None, MISMATCH)
+
+
+def _labels(spec: Body) -> Body:
+    return ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
 
 
 def _settled(pod: Body) -> Body:
@@ -253,8 +296,6 @@ def _job_spec(spec: Body, path: str, *, is_template: bool) -> Iterator[Cause]:
         spec, "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", path=path
     )
     template = spec.get("template") or {}
-    if not is_template and spec.get("selector") is None:
-        yield words.required(f"{path}.selector")
     if is_template and spec.get("manualSelector"):
         yield words.unsupported(f"{path}.manualSelector", spec["manualSelector"], ("nil", "false"))
     if spec.get("podFailurePolicy") is not None:
