@@ -91,11 +91,16 @@ async def _uid(transport: Transport, doing: str) -> str:
         answer = await transport.request("GET", "/api/v1/namespaces/kube-system", doing=doing)
     except (errors.Forbidden, errors.Missing):
         return ""
-    return str(answer.body["metadata"]["uid"])
+    return str(_field(_field(answer.body, "metadata"), "uid") or "")
 
 
 async def _version(transport: Transport, doing: str) -> str:
-    return str((await transport.request("GET", "/version", doing=doing)).body.get("gitVersion", ""))
+    return str(_field((await transport.request("GET", "/version", doing=doing)).body, "gitVersion") or "")
+
+
+def _field(body: Any, name: str) -> Any:
+    """None where the answer is not an API server's; what its discovery documents are not is said for all."""
+    return body.get(name) if isinstance(body, dict) else None
 
 
 def to_tree(facts: ClusterFacts) -> dict[str, Any]:

@@ -170,7 +170,10 @@ async def _may_list(way: transport.Transport) -> None:
 
 
 async def _looked(way: transport.Transport, found: Probe) -> Probe:
-    facts, missing, quick = await asyncio.gather(cluster.Cluster(way).facts(), _missing(way), _round_trip(way))
+    # One after another: the round trip is to be that of an idle connection, and a server that is none says so first.
+    facts = await cluster.Cluster(way).facts()
+    quick = await _round_trip(way)
+    missing = await _missing(way)
     groups = {kind.group for kind in facts.served}
     classes: Sequence[str] = ()
     if "gateway.networking.k8s.io" in groups:
@@ -227,7 +230,10 @@ async def _can(way: transport.Transport, verb: str, group: str, resource: str) -
         wire.dumps(body),
         doing=f"ask cluster {way.name} what we may do",
     )
-    return bool(answer.body["status"]["allowed"])
+    told = answer.body.get("status") if isinstance(answer.body, dict) else None
+    if not isinstance(told, dict):
+        raise errors.ClusterError(f"ask cluster {way.name} what we may do: no review came back", code="cluster.malformed")
+    return bool(told.get("allowed"))
 
 
 async def _gateway_classes(way: transport.Transport) -> Sequence[str]:
