@@ -131,8 +131,8 @@ class Store:
     def _once(self, work: Callable[[sa.Connection], T]) -> tuple[T, list[WorkKey]]:
         woken: list[WorkKey] = []
         with self._writers.begin() as connection:
-            if self.listeners:
-                connection.execution_options(appctl_woken=woken)
+            # Whoever begins to listen while this runs looks for due work only once: it must be told, too.
+            connection.execution_options(appctl_woken=woken)
             made = work(connection)
         return made, woken
 

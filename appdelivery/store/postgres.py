@@ -39,6 +39,11 @@ def engine(location: str, *, worker: str, lock_timeout_s: float, read: bool) -> 
     )
 
 
+def plain(url: sa.URL) -> str:
+    """For the driver itself, password and all."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def shown(location: str) -> str:
     """The URL without its password."""
     return _url(location).set(drivername="postgresql").render_as_string(hide_password=True)

@@ -56,7 +56,9 @@ def _known(kind: type, tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _step_spec(tree: Mapping[str, Any]) -> StepSpec:
-    read = {name: tuple(value) if isinstance(value, list) else value for name, value in _known(StepSpec, tree).items()}
+    read: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in _known(StepSpec, tree).items()
+    }
     read["inputs"] = tuple([Input(**_known(Input, part)) for part in tree["inputs"]])
     read["outputs"] = tuple([Output(**_known(Output, part)) for part in tree["outputs"]])
     read["retry"] = Retry(**_known(Retry, tree["retry"]))
