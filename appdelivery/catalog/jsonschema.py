@@ -15,6 +15,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAME = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}
 TEXT, TEXTS = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
 MAP = {"type": "object"}
+MODE = {"enum": ["StepByStep", "DAG"]}
 EXPRESSION = {"type": "string", "pattern": "\\$\\{\\{"}
 
 SECRET = {
@@ -145,7 +146,14 @@ def application_schema(catalog: Catalog) -> dict[str, Any]:
     spec = {
         "components": {"type": "array", "minItems": 1, "maxItems": 500, "items": {"$ref": "#/$defs/component"}},
         "policies": {"type": "array", "items": _closed({"name": NAME, "type": TEXT, "properties": MAP}, "type")},
-        "workflow": MAP,
+        "workflow": _closed(
+            {
+                "ref": TEXT,
+                "mode": _closed({"steps": MODE, "subSteps": MODE}),
+                "steps": {"type": "array", "maxItems": 200, "items": {"$ref": "#/$defs/step"}},
+                "deadline": TEXT,
+            }
+        ),
     }
     metadata = {"name": NAME, "namespace": NAME, "labels": MAP, "annotations": MAP}
     return {
@@ -166,10 +174,36 @@ def application_schema(catalog: Catalog) -> dict[str, Any]:
         "$defs": {
             "component": component,
             "trait": trait,
+            "step": _step(catalog),
             "input": _closed({"from": TEXT, "parameterKey": TEXT}, "from"),
             "output": _closed({"name": TEXT, "valueFrom": TEXT, "secret": {"type": "boolean"}}, "name", "valueFrom"),
         },
     }
+
+
+def _step(catalog: Catalog) -> dict[str, Any]:
+    """One step or sub step.  What inputs write is not there yet, so a step with inputs may lack what is required."""
+    retry = {"limit": {"type": "integer"}, "interval": TEXT, "backoff": TEXT, "factor": {"type": "number"}, "max": TEXT}
+    foreach = {"items": {}, "as": TEXT, "parallelism": {"type": "integer"}, "failFast": {"type": "boolean"}}
+    fields = {
+        "name": TEXT,
+        "type": _types(catalog, layouts.STEP),
+        "properties": MAP,
+        "meta": _closed({"alias": TEXT}),
+        "if": TEXT,
+        "timeout": TEXT,
+        "dependsOn": TEXTS,
+        "inputs": {"type": "array", "items": {"$ref": "#/$defs/input"}},
+        "outputs": {"type": "array", "items": {"$ref": "#/$defs/output"}},
+        "effects": {"enum": ["once", "repeatable"]},
+        "retry": _closed(retry),
+        "foreach": _closed(foreach, "items"),
+        "subSteps": {"type": "array", "items": {"$ref": "#/$defs/step"}},
+        "mode": MODE,
+        "concurrency": {"type": "integer", "minimum": 1},
+    }
+    by_type = _by_type(catalog, layouts.STEP)
+    return {**_closed(fields, "type"), "if": {"not": {"required": ["inputs"]}}, "then": {"allOf": by_type}}
 
 
 def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:

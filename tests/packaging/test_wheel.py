@@ -88,7 +88,7 @@ def test_the_wheel_of_the_sdist_is_the_wheel_of_the_checkout(built: dict[str, st
 
 def test_the_wheel_holds_all_data(built: dict[str, str]) -> None:
     names = set(content(built["of-checkout"]))
-    for folder in ("components", "components/_shared", "traits"):
+    for folder in ("components", "components/_shared", "traits", "workflows"):
         files = [name for name in os.listdir(f"{support.ROOT}/{folder}") if name.endswith(".yaml")]
         assert files
         assert {f"appdelivery/_shipped/{folder}/{name}" for name in files} <= names
