@@ -22,6 +22,7 @@ FASTEST = 100.0
 class Clock:
     def __init__(self, speed: float = 1.0) -> None:
         self.skew = 0.0  # seconds that time stamps are ahead of the wall: a fault that can be injected
+        self._stamped = 0, ""
         self._speed = speed
         self._elapsed = 0.0  # controller seconds up to _since
         self._since = time.monotonic()
@@ -35,8 +36,11 @@ class Clock:
         return datetime.now(UTC) + timedelta(seconds=self.skew)
 
     def stamp(self) -> str:
-        """metav1.Time: whole seconds."""
-        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        """metav1.Time: whole seconds.  Written once a second, since everything that is stored asks for it."""
+        second = int(time.time() + self.skew)
+        if second != self._stamped[0]:
+            self._stamped = second, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
+        return self._stamped[1]
 
     def micro(self) -> str:
         """metav1.MicroTime, of Events and Leases."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections import deque
 
+from appdelivery.sandbox import sharing
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,6 +114,7 @@ class Storage:
         self.places: dict[str, Place] = {}  # where the object with a uid is
         self.owned: dict[str, dict[Place, None]] = {}  # by the uid of an owner: what names it in ownerReferences
         self._families: dict[Family, Collection] = {}
+        self._trees = sharing.Trees()
         self._listeners: list[Listener] = []
 
     def family(self, family: Family) -> Collection:
@@ -131,10 +134,12 @@ class Storage:
     def commit(self, type: str, family: Family, body: Body) -> Item:
         """Makes the next revision; the body gets its resourceVersion here.  The caller gives the body away."""
         self.revision += 1
-        body["metadata"]["resourceVersion"] = str(self.revision)
-        item = Item(body, self.revision)
+        metadata = body["metadata"]
+        metadata["resourceVersion"] = str(self.revision)
         kept = self.family(family)
+        item = Item(body, self.revision)
         old = kept.get(item.key)
+        self._share(body, old)
         if type == DELETED:
             kept.drop(item.key)
         else:
@@ -156,11 +161,18 @@ class Storage:
         """Objects of a former run, as they were; versions from before have no history."""
         for family, body in bodies:
             item = Item(body, int(body["metadata"]["resourceVersion"]))
+            self._share(body)
             self.family(family).put(item)
             self._index(family, None, item)
         self.revision = self.floor = revision
         for _, kept in self.families():
             kept.floor = revision
+
+    def _share(self, body: Body, old: Item | None = None) -> None:
+        metadata = body["metadata"]
+        if "managedFields" in metadata:
+            before = () if old is None else old.body["metadata"].get("managedFields", ())
+            metadata["managedFields"] = self._trees.shared(metadata["managedFields"], before)
 
     def _index(self, family: Family, old: Item | None, new: Item | None) -> None:
         """Keeps `places` and `owned` in step."""
