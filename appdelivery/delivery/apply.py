@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # Per cluster, two to four times what the Fleet's own limiter lets through at most: the others are with the journal.
 IN_FLIGHT, DELETES_IN_FLIGHT = 128, 128
 WRITES = frozenset(("create", "update", "replace", "delete"))
+LOOKED_AT = ("read-only", "ignored-path", "shared-not-owner")  # why an object is left as it is and may still be healthy
 NEWER_S = 5.0  # how often a run that waits looks whether a newer release wants its place
 
 
@@ -114,7 +115,7 @@ class Walk:
     # --- what a node does -------------------------------------------------------------------------------------------
     def _begin(self, node: Node) -> None:
         action = node.change.action if node.change else "join"
-        if action == "unchanged" or (action == "skip" and node.change and node.change.why.code == "read-only"):
+        if action == "unchanged" or (action == "skip" and node.change and node.change.why.code in LOOKED_AT):
             self._there(node, self._known_health(node))
         elif action in ("skip", "unknown"):
             self._fall(node, "skipped", node.change.why.text or node.change.why.code if node.change else "")

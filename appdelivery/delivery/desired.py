@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import graph, normal
+from appdelivery.delivery import graph, normal, paths
 from appdelivery.model import canonical, marks, sha256, suggest
 from appdelivery.model.change import Subject
 from appdelivery.model.live import ClusterFacts, Served
@@ -47,6 +47,10 @@ class Desired:
     stage: str = "DefaultDispatch"
     workload: bool = False
     mode: str = "owned"  # or read-only
+    shared: bool = False  # other applications may want it too: the first one writes it
+    once: tuple[str, ...] = ()  # patterns of fields that are not sent after the creation
+    put: bool = False  # replaced whole instead of applied: fields that we do not render go
+    recreate_fields: tuple[str, ...] = ()  # patterns of fields of which a change means delete and create
     gc: str = "onAppUpdate"
     propagation: str = ""
     take_over: bool = False
@@ -162,27 +166,56 @@ def _marked(
     written = {key: value for key, value in (metadata.get("annotations") or {}).items() if key not in marks.BOOKKEEPING}
     annotations = {**written, marks.OWNER: marks.owner_mark(installation.label, app, ref)}
     body = {**body, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
-    text = _text(body, installation.digest_key)
     item = Desired(
         subject=Subject(cluster, ref, origin.component),
         body=body,
-        digest=sha256.hexdigest(text.encode()),
-        size=len(text),
+        digest="",
         origin=origin,
         component_type=one.component_type,
         stage=one.manifest.stage,
         workload=one.manifest.workload,
-        recreate=str(written.get(RECREATE)) == "true",
         waits=one.waits,
     )
-    rule = policies.collects(item)
+    if policies.labels:
+        item = _labelled(item, *policies.marks_of(item))
+    return _ruled(item, policies, installation.digest_key)
+
+
+def _labelled(item: Desired, labels: dict[str, str], annotations: dict[str, str]) -> Desired:
+    """With what the policies `labels` add; nothing of it reaches pod templates, so no pod is restarted."""
+    metadata = item.body["metadata"]
+    more = {"labels": {**metadata["labels"], **labels}, "annotations": {**metadata["annotations"], **annotations}}
+    return changed(item, body={**item.body, "metadata": {**metadata, **more}})
+
+
+def _ruled(item: Desired, policies: Policies, key: bytes) -> Desired:
+    """With its digest, and what the rules of the policies say of it."""
+    collect, once, update = policies.collects(item), policies.once_of(item), policies.update_of(item)
+    annotations = item.body["metadata"]["annotations"]
+    frozen = once.paths if once is not None and once.on_update else ()
+    text = _text(item.body, key)
     return changed(
         item,
+        # What is sent once is no reason to send again.
+        digest=sha256.hexdigest((_text(_unfrozen(item.body, frozen), key) if frozen else text).encode()),
+        size=len(text),
+        recreate=str(annotations.get(RECREATE)) == "true",
         mode="read-only" if policies.is_read_only(item) else "owned",
-        gc="never" if keeps(written) else rule.strategy if rule else "onAppUpdate",
-        propagation=rule.propagation if rule else "",
+        gc="never" if keeps(annotations) else collect.strategy if collect else "onAppUpdate",
+        propagation=collect.propagation if collect else "",
         take_over=policies.takes_over(item),
+        shared=policies.is_shared(item),
+        once=frozen,
+        put=update is not None and update.op == "replace",
+        recreate_fields=update.recreate_fields if update is not None else (),
     )
+
+
+def _unfrozen(body: dict[str, Any], frozen: Sequence[str]) -> dict[str, Any]:
+    if paths.whole(frozen):
+        return {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {"name": body["metadata"]["name"]}}
+    rest: dict[str, Any] = paths.without(body, frozen)
+    return rest
 
 
 def without_cluster(rendered: Rendered, cluster: str) -> ClusterFacts:

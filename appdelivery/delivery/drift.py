@@ -54,7 +54,7 @@ class Drift:
 
 def candidate(row: Managed, fact: LiveFact | None, digest_form: int) -> str:
     """'' while there is nothing to say; missing, or changed until a dry run has looked closer."""
-    if row.state in ("intended", "deleting") or row.mode != "owned":
+    if row.state in ("intended", "deleting") or row.mode not in ("owned", "shared-writer"):
         return ""
     if fact is None:
         return "missing"

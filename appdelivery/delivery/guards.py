@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appdelivery.delivery import desired
+from appdelivery.delivery import desired, sharing
 from appdelivery.model import fieldpath, marks
 from appdelivery.model.change import Change, Why
 
@@ -30,7 +30,7 @@ CONFIRM = "appdelivery.dev/confirm-delete"
 
 def released(row: Managed, fact: LiveFact, installation: Installation, app: AppKey) -> bool:
     """G7: another object under the same name, or no longer ours.  The row is closed, the object untouched."""
-    if row.mode not in ("owned", "shared-writer"):
+    if row.mode == "read-only":
         return True
     if row.uid and row.uid != fact.uid:
         return True
@@ -54,12 +54,15 @@ def refusal(
         return Why("prune-disabled", "not everything could be rendered, so nothing is deleted in this run", {})
     if given.keep_legacy and request != "delete":
         return Why("prune-disabled", "policy garbage-collect says keepLegacyResource", {})
-    if desired.keeps(annotations) or row.gc == "never":  # G6
+    if sharers := sharing.sharers(body, but=row.app):  # G8
+        heir = sharers[0]
+        return Why("shared-not-owner", f"it is handed over to application {heir}, which shares it", {"heir": str(heir)})
+    rule = given.collects_row(row)
+    strategy = row.gc if rule is None or row.gc == "never" else rule.strategy
+    if desired.keeps(annotations) or strategy == "never":  # G6
         return Why("gc-never", "its annotations or the policy garbage-collect keep it", {})
-    if row.gc == "onAppDelete" and request != "delete":
+    if strategy == "onAppDelete" and request != "delete":
         return Why("gc-on-app-delete", "it is deleted with the application", {})
-    if row.mode == "shared-writer" and annotations.get(marks.SHARED_BY):  # G8
-        return Why("shared-not-owner", f"it is shared by {annotations[marks.SHARED_BY]}", {})
     if (reason := by_name(row, body)) and not consent.by_name(subject):  # G5
         ref = row.ref
         return Why("needs-consent", reason, {"hint": f"if that is meant: --delete {ref.kind}/{ref.name}", "uid": fact.uid})

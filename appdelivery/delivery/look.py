@@ -242,7 +242,9 @@ def view_left(view: _View, refs: Sequence[Ref]) -> list[Ref]:
 
 
 def _unwanted(view: _View, ref: Ref) -> bool:
-    return (view.cluster, ref.identity) not in view.desired
+    """Whether the body is asked for: of what may be deleted, and of what is shared, for its annotations say with whom."""
+    item = view.desired.get((view.cluster, ref.identity))
+    return item is None or item.shared
 
 
 async def _autoscalers(view: _View) -> None:
@@ -281,7 +283,11 @@ async def _compared(view: _View) -> None:
     for identity, item in view.desired.items():
         row, fact = view.rows.get(identity), view.facts.get(identity)
         kind = item.subject.ref.kind
-        asked = kind in COMPARED or (kind == "Service" and (item.body.get("spec") or {}).get("clusterIP"))
+        asked = (
+            kind in COMPARED
+            or item.recreate_fields
+            or (kind == "Service" and (item.body.get("spec") or {}).get("clusterIP"))
+        )
         if fact is not None and asked and (row is None or row.desired_digest != item.digest):
             refs.append(fact.ref)
     if not refs:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import conflict, crds, graph, guards, policies, references, replace
+from appdelivery.delivery import conflict, crds, graph, guards, paths, policies, references, replace, sharing
 from appdelivery.delivery.policies import Policies
 from appdelivery.model import fieldpath, marks
 from appdelivery.model.change import Base, Change, Plan, Subject, Why
@@ -228,8 +228,10 @@ class _Table:
                 else "going on where a run stopped"
             )
             return _change(item, "update", "adopted", text, fact)
+        if mark is not None and mark[0] == self.situation.installation.label and item.shared:
+            return self._shared(item, fact, mark[1])
         if mark is not None and mark[0] == self.situation.installation.label:
-            hint = "remove it from one of the two applications"
+            hint = "remove it from one of the two applications, or let them share it: policy shared-resource in both"
             return _change(item, "skip", "not-ours", f"it belongs to application {mark[1]}", fact, blocks=True, hint=hint)
         if item.take_over or self.consent.take_ownership:
             return _change(item, "update", "adopted", f"taken over from {_maker(fact)}", fact, take_over=True)
@@ -241,7 +243,17 @@ class _Table:
         text = f"it exists and belongs to {whose}"
         return _change(item, "skip", "not-ours", text, fact, blocks=True, hint=hint, uid=fact.uid)
 
+    def _shared(self, item: Desired, fact: LiveFact, writer: AppKey) -> Change:
+        """Another application writes it; it has to know that this one needs it too."""
+        text = f"application {writer} writes it; it is shared"
+        if self.app in sharing.sharers(self.known.bodies.get(item.identity)):
+            return _change(item, "skip", "shared-not-owner", text, fact)
+        return _change(item, "update", "shared-not-owner", f"{text}, which is noted on it", fact)
+
     def _managed(self, item: Desired, row: Managed, fact: LiveFact) -> Change:
+        if paths.whole(item.once):
+            text = "policy apply-once: it is not sent again after its creation"
+            return _change(item, "skip", "ignored-path", text, fact)
         served = self.known.clusters.get(item.subject.cluster)
         moved = fact.entry_version and served is not None and not _serves(served.served, item, fact.entry_version)
         again = retaken(item, row) if row.yielded and not self._is_scaled(item.subject) else ()
@@ -272,10 +284,13 @@ class _Table:
                 hint = f"if that is meant: --delete {item.subject.ref.kind}/{item.subject.ref.name}"
                 return _change(item, "skip", "needs-consent", text, fact, blocks=True, hint=hint)
             return None
-        fields = replace.changed_fields(item.body, body or former or {}, whole=body is not None)
+        rule = replace.rule(item, consent=self.consent)
+        asked = replace.recreated_fields(item, body or former or {})
+        if asked and (rule.allowed or item.subject.ref.kind not in replace.BY_NAME):
+            return _change(item, "replace", "recreate-field", replace.asked_for(asked), fact, fields=list(asked))
+        fields = {**replace.changed_fields(item.body, body or former or {}, whole=body is not None), **asked}
         if not fields:
             return None
-        rule = replace.rule(item, consent=self.consent)
         text, detail = replace.explained(fields), {"fields": list(fields)}
         if rule.allowed:
             return _change(item, "replace", "immutable-field", text, fact, **detail)

@@ -9,21 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appdelivery import errors
-from appdelivery.delivery import guards
+from appdelivery.delivery import guards, sharing
 from appdelivery.delivery.ports import DeleteOptions, ObjectDeleting, ObjectGone
 from appdelivery.model import redact
 from appdelivery.model.change import Outcome
+from appdelivery.model.refs import AppKey
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Awaitable, Collection, Iterable
 
     from appdelivery.delivery.look import Known
     from appdelivery.delivery.observe import Observer
     from appdelivery.delivery.ports import Applied, Fact, Identity, Installation
     from appdelivery.delivery.work import Run
-    from appdelivery.model.change import Change
+    from appdelivery.model.change import Change, Plan
     from appdelivery.model.history import Managed
-    from appdelivery.model.refs import AppKey
 
 BACKOFF = (1.0, 2.0, 4.0)
 
@@ -44,7 +44,7 @@ async def delete(run: Run, change: Change, observer: Observer, *, waited_for: bo
     how = DeleteOptions(
         uid=fact.uid,
         version=fact.version if row.ref.kind in guards.BY_NAME else 0,
-        propagation=_propagation(row, waited_for=waited_for),
+        propagation=_propagation(run, row, waited_for=waited_for),
     )
     try:
         with recorder.coming():
@@ -97,10 +97,40 @@ async def _moved(run: Run, change: Change, uid: str, error: errors.Stale) -> tup
     return Outcome(change, "done" if live is None else "skipped", "" if live is None else "it is another object now"), None
 
 
-def _propagation(row: Managed, *, waited_for: bool) -> str:
-    if row.propagation == "orphan":
+def _propagation(run: Run, row: Managed, *, waited_for: bool) -> str:
+    rule = run.work.policies.collects_row(row)
+    if (rule.propagation if rule is not None and rule.propagation else row.propagation) == "orphan":
         return "Orphan"
     return "Foreground" if waited_for else "Background"
+
+
+async def part(run: Run, made: Plan) -> frozenset[Identity]:
+    """Parts with objects that others share: the writer hands them over, who only noted its need takes the note off.
+    Answers what was handed over; what could not be stays pending."""
+    installation, app = run.work.installation, run.work.app
+    given: set[Identity] = set()
+    for change in made.changes:
+        heir = change.why.detail.get("heir", "") if change.action == "skip" and not change.after else ""
+        if heir:
+            namespace, _, name = heir.partition("/")
+            fact = run.known.facts[change.subject.identity]
+            to = AppKey(namespace, name)
+            if await _told(run, sharing.hand_over(run.fleet, change.subject.cluster, fact.ref, to, installation)):
+                given.add(change.subject.identity)
+    for row in run.rows.values():
+        left = run.known.facts.get(row.identity) if row.mode == "shared-observer" else None
+        if left is not None and row.identity not in run.wanted and guards.released(row, left, installation, app):
+            await _told(run, sharing.leave(run.fleet, row.cluster, left.ref, app))
+    return frozenset(given)
+
+
+async def _told(run: Run, request: Awaitable[None]) -> bool:
+    try:
+        await request
+    except errors.ClusterError as error:
+        run.warnings.append(redact.text(error.message, run.secrets))
+        return False
+    return True
 
 
 def closing(
@@ -112,11 +142,12 @@ def closing(
     app: AppKey,
     request: str,
     kept: Collection[Identity],
+    given: Collection[Identity] = (),
 ) -> list[Fact]:
     """Rows that end without a deletion: the object is absent, or not ours (G7), or stays when its application goes.
 
     kept: candidates that a rule (G6) keeps.  While the application lives they stay pending; when it is deleted they are
-    let go, for nobody would be left to ask.
+    let go, for nobody would be left to ask.  given: what was handed over to another application.
     """
     facts: list[Fact] = []
     for row in inventory:
@@ -128,6 +159,10 @@ def closing(
         fact = known.facts.get(row.identity)
         if fact is None:
             facts.append(ObjectGone(row.identity, "absent"))
-        elif guards.released(row, fact, installation, app) or (request == "delete" and row.identity in kept):
+        elif (
+            guards.released(row, fact, installation, app)
+            or row.identity in given
+            or (request == "delete" and row.identity in kept)
+        ):
             facts.append(ObjectGone(row.identity, "released"))
     return facts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from appdelivery.delivery import paths
 from appdelivery.model import canonical, fieldpath, redact
 from appdelivery.model.record import record
 from appdelivery.model.secret import Secret
@@ -50,7 +51,10 @@ def rule(item: Desired, *, consent: Consent) -> Rule:
     if kind in BY_NAME:
         hint = f"it holds data or other objects; if that is meant: --delete {kind}/{name}"
         return Rule(consent.by_name(item.subject), propagation, hint)
-    hint = f'to let it be deleted and created again: annotation appdelivery.dev/recreate: "true" on the {kind}'
+    hint = (
+        f'to let it be deleted and created again: annotation appdelivery.dev/recreate: "true" on the {kind}, or '
+        f"recreateFields of policy resource-update"
+    )
     return Rule(kind in AUTOMATIC or item.recreate or consent.recreate, propagation, hint)
 
 
@@ -66,9 +70,25 @@ def changed_fields(desired: dict[str, Any], live: dict[str, Any], *, whole: bool
     return fields
 
 
+def recreated_fields(item: Desired, live: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Fields whose change means a new object because the policy resource-update says so, as (is, wanted)."""
+    fields = {}
+    for pattern in item.recreate_fields:
+        for steps in paths.find(item.body, pattern):
+            wanted, is_now = fieldpath.get(item.body, steps), fieldpath.get(live, steps)
+            if not _within(wanted, is_now):
+                fields[fieldpath.show(steps).removeprefix(".")] = (is_now, wanted)
+    return fields
+
+
 def explained(fields: Mapping[str, tuple[Any, Any]]) -> str:
     """spec.serviceName cannot change (is a, wanted b)"""
     return "; ".join([f"{path} cannot change{_values(*both)}" for path, both in fields.items()])
+
+
+def asked_for(fields: Mapping[str, tuple[Any, Any]]) -> str:
+    """spec.image changes (is a, wanted b)"""
+    return "; ".join([f"{path} changes{_values(*both)}" for path, both in fields.items()])
 
 
 def _values(is_now: Any, wanted: Any) -> str:

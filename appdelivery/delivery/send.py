@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import adopt, conflict, handover, plan, replace
+from appdelivery.delivery import adopt, conflict, handover, normal, paths, plan, replace, sharing
 from appdelivery.delivery.ports import Applied, ApplyOptions, DeleteOptions, ObjectApplied
 from appdelivery.model import fieldpath, marks, names, redact
 from appdelivery.model.change import Outcome
@@ -34,6 +34,7 @@ BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0)
 STALE_TRIES = 3
 FORM = 1  # of applied_digest and tree_digest, as clusters makes them
 KIND_TRIES, KIND_PAUSE = 15, 2.0
+NOTED = "shared-not-owner"  # an update of that reason only notes on the object that it is shared
 
 
 @dataclass(slots=True)
@@ -69,6 +70,8 @@ async def send(run: Run, change: Change, item: Desired, gone: Gone) -> tuple[Out
     except (errors.ClusterError, errors.RequestError) as error:
         return _failed(one, error), None
     row = _row(one, applied)
+    if change.why.code == NOTED:
+        row = changed(row, mode="shared-observer", desired_digest="")
     change = one.change  # an update may have become a replacement
     result = applied.result if change.action != "replace" else "replaced"
     event = run.recorder.event(
@@ -117,7 +120,10 @@ async def _patient(one: _Sending) -> Applied:
 
 
 async def _whole(one: _Sending) -> Applied:
-    """Whatever the change says, an apply comes first: only the server knows whether a field can change."""
+    """Whatever the change says, an apply comes first: only the server knows whether a field can change.  Unless the
+    object shall go for a field that can."""
+    if one.change.why.code == "recreate-field" and one.fact is not None:
+        await _remove(one, replace.rule(one.item, consent=one.run.work.consent).propagation)
     try:
         return await _with_place(one)
     except errors.Rejected as error:
@@ -187,18 +193,35 @@ async def _make_namespace(one: _Sending) -> None:
 
 
 async def _update(one: _Sending) -> Applied:
+    if one.change.why.code == NOTED:
+        one.requests += 1
+        return await sharing.note(one.run.fleet, one.cluster, one.ref, one.run.work.app)
     scaled = plan.targeted(one.run.scaled, one.item.subject)
     retake = () if one.row is None else _retaken(one, scaled is not None)
     left = _left_out(one, scaled, retake)
     if scaled is not None and one.fact is not None and one.fact.owns_replicas:
         one.requests += await handover.hold(one.run.fleet, one.cluster, one.ref)
-    body = _body(one, scaled)
-    applied = await _apply(one, body, left, scaled=scaled is not None, retake=retake)
+    body, version = _body(one, scaled), 0
+    as_live = (*one.item.once, *(left if one.item.put else ())) if one.fact is not None else ()
+    if as_live:
+        body, version = await _with_live(one, body, as_live)
+    applied = await _apply(one, body, left, scaled=scaled is not None, retake=retake, version=version)
     if let := await handover.let_go(one.run.fleet, one.cluster, one.ref, applied.body):
         # The object's version moved, our fields did not: what was recorded of them stays true.
         one.requests += let.requests
         applied = changed(applied, version=let.version, body=let.body, generation=let.generation)
     return applied
+
+
+async def _with_live(one: _Sending, body: dict[str, Any], patterns: Sequence[str]) -> tuple[dict[str, Any], int]:
+    """The object with some fields as they are, and the version they were read at.  To leave them out instead would give
+    them up: the API server takes a field away that its last owner no longer sends."""
+    one.requests += 1
+    live = (await one.run.fleet.read(one.cluster, [one.ref])).get(one.ref)
+    if live is None:
+        return body, 0
+    shown = normal.normalised(live.body, []) if live.body["kind"] == "Secret" else live.body
+    return paths.as_live(body, shown, patterns), live.version
 
 
 def _retaken(one: _Sending, scaled: bool) -> tuple[str, ...]:
@@ -239,14 +262,24 @@ def _body(one: _Sending, scaled: Any) -> dict[str, Any]:
 
 
 async def _apply(
-    one: _Sending, body: dict[str, Any], left: tuple[str, ...], *, scaled: bool, retake: Sequence[str]
+    one: _Sending,
+    body: dict[str, Any],
+    left: tuple[str, ...],
+    *,
+    scaled: bool,
+    retake: Sequence[str],
+    version: int = 0,
 ) -> Applied:
+    """version: that the body was made from; 0 = from none."""
     run, fact = one.run, one.fact
+    whole = one.item.put and fact is not None
     how = ApplyOptions(
         run.manager,
-        leave_out=left,
+        mode="replace" if whole else "apply",
+        leave_out=() if whole else left,
+        expect_version=version,
         known_version=fact.version if fact else 0,
-        absorb=adopt.managers(run.work.legacy_managers) if _foreign_before(one) else (),
+        absorb=_absorbed(one),
     )
     one.requests += 1
     try:
@@ -287,6 +320,13 @@ async def _still_free(one: _Sending) -> None:
         )
 
 
+def _absorbed(one: _Sending) -> tuple[str, ...]:
+    """Managers whose entries lose our fields."""
+    found = adopt.managers(one.run.work.legacy_managers) if _foreign_before(one) else ()
+    inherited = one.row is not None and one.row.mode == "shared-observer"
+    return (*found, f"{marks.MANAGER}:*") if inherited else found
+
+
 def _foreign_before(one: _Sending) -> bool:
     """Whether entries of former tools may hold our fields: on adoption, and after managedFields were wiped."""
     if one.fact is None:
@@ -320,7 +360,7 @@ def _row(one: _Sending, applied: Applied) -> Managed:
         ref=one.ref,
         component=item.subject.component,
         origin=str(item.origin),
-        mode="owned",
+        mode="shared-writer" if item.shared else "owned",
         state="present",
         wanted=release.number,
         release=release.number,
