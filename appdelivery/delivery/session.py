@@ -9,7 +9,7 @@ inventory and in the clusters, and not done twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from appdelivery.delivery import apply, dataflow, look, observe, plan, prune, send, steps, verdict
@@ -22,7 +22,7 @@ from appdelivery.model.history import Managed
 from appdelivery.model.record import changed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.ports import Applied, Fact, Fleet, Identity, Journal
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from appdelivery.model.change import Edge
     from appdelivery.model.history import Lease
     from appdelivery.model.refs import Ref
-
-    Chosen = Callable[[Desired], bool]
 
 
 OVER = ("succeeded", "failed", "terminated", "superseded")
@@ -88,22 +86,34 @@ async def close(session: Session) -> None:
     await session.observer.close()
 
 
-async def deliver(session: Session, chosen: Chosen = lambda _: True) -> dict[Identity, Node]:
-    """Writes a part of the desired set and waits until it is as healthy as the release asks for.  What an earlier step
-    has delivered is waited for, not written again.  Answers the part's nodes: they say how it went."""
+async def deliver(session: Session, items: Iterable[Desired] | None = None) -> dict[Identity, Node]:
+    """Writes a part of the desired set (None: all of it) and waits until it is as healthy as the release asks for.  What
+    an earlier step has delivered as it is wanted now is waited for, not written again.  Answers the part's nodes: they say
+    how it went."""
+    wanted = {item.identity: item for item in (session.items.values() if items is None else items)}
     nodes: dict[Identity, Node] = {}
     new: dict[Identity, Node] = {}
-    for identity, item in session.items.items():
-        if not chosen(item):
-            continue
+    for identity, item in wanted.items():
         node = session.walk.nodes.get(identity)
-        if node is None:
+        if node is None or (node.item is not None and node.item.part != item.part and node.item.digest != item.digest):
             wait_class = session.run.hooks.wait_class(item.subject.ref, item.body)
-            node = new[identity] = steps.Node(identity, session.changes[identity], item, wait_class=wait_class)
+            change = session.changes[identity]
+            if node is not None or item.digest != session.items[identity].digest:
+                change = await _seen_again(session, item)
+            node = new[identity] = steps.Node(identity, change, item, wait_class=wait_class)
         nodes[identity] = node
     session.walk.join(new | _outside(session, new))
     await session.walk.settled(nodes)
     return nodes
+
+
+async def _seen_again(session: Session, item: Desired) -> Change:
+    """Several steps deliver the object, each in its own way: it is looked at again before this one does."""
+    run = session.run
+    rows = [row for row in run.rows.values() if row.identity == item.identity]
+    fresh = await look.look(run.fleet, run.work.installation, run.work.app, [item], rows)
+    run.known = replace(run.known, facts={**run.known.facts, **fresh.facts}, bodies={**run.known.bodies, **fresh.bodies})
+    return _planned_again(run, item)
 
 
 def _outside(session: Session, new: dict[Identity, Node]) -> dict[Identity, Node]:
@@ -120,16 +130,16 @@ def _outside(session: Session, new: dict[Identity, Node]) -> dict[Identity, Node
     return found
 
 
-async def finish(session: Session, failed: str = "") -> Ended:
-    """Prunes what is no longer wanted and records how the release ended.  failed: why it did not come so far that
-    anything may be deleted; what no step has delivered is left as it is."""
+async def finish(session: Session, outcome: str = "", message: str = "") -> Ended:
+    """Prunes what is no longer wanted and records how the release ended.  outcome, message: of a workflow that did not
+    come so far that anything may be deleted (failed, terminated); what no step has delivered is left as it is."""
     run, nodes = session.run, session.walk.nodes
     deletes: dict[Identity, Node] = {}
-    if run.work.prune and not failed and not run.recorder.superseded and not _stands_in_the_way(nodes.values()):
+    if run.work.prune and not outcome and not run.recorder.superseded and not _stands_in_the_way(nodes.values()):
         deletes = await _walk_deletes(session, _deletable(session.made))
         if not run.recorder.superseded:
             await _give_back(session, deletes)
-    return await verdict.end(run, session.made, nodes, deletes, failed=failed)
+    return await verdict.end(run, session.made, nodes, deletes, given=(outcome, message))
 
 
 def _plan(run: Run) -> Plan:
@@ -244,6 +254,7 @@ async def _walk_deletes(session: Session, made: Plan) -> dict[Identity, Node]:
         app=run.work.app,
         request=run.work.release.request,
         kept=kept,
+        given=await prune.part(run, made),
     )
     if facts:
         await run.recorder.record(facts)

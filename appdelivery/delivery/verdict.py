@@ -24,16 +24,21 @@ LET_GO = ("gc-never", "shared-not-owner")  # reasons for which an object outlive
 
 
 async def end(
-    run: Run, made: Plan, upserts: dict[Identity, Node], deletes: dict[Identity, Node], *, failed: str = ""
+    run: Run,
+    made: Plan,
+    upserts: dict[Identity, Node],
+    deletes: dict[Identity, Node],
+    *,
+    given: tuple[str, str] = ("", ""),
 ) -> Ended:
-    """Records the result.  failed: the reason from outside that the release did not go to its end."""
+    """Records the result.  given: outcome and reason from outside, when the release did not go to its end."""
     nodes = [n for n in (*upserts.values(), *deletes.values()) if n.change is not None and not n.outside]
     outcomes = tuple([n.outcome or Outcome(n.change, "done") for n in nodes if n.change is not None])
     components = _components(nodes)
     pending = tuple([c for c in made.changes if c.action == "skip" and not c.after])
     outcome, message = _verdict(run, nodes, made, components)
-    if failed and outcome not in ("failed", "superseded"):
-        outcome, message = "failed", failed
+    if given[0] and outcome not in ("failed", "superseded"):
+        outcome, message = given
     counts = _counts(nodes, made)
     number = run.work.release.number
     facts: list[Fact] = [seen for n in upserts.values() if (seen := _seen(n, run)) is not None]

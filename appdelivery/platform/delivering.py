@@ -15,7 +15,7 @@ from appdelivery.delivery.ports import ReleaseRequest
 from appdelivery.delivery.work import Hooks, Work
 from appdelivery.model.record import changed, record
 from appdelivery.model.run import WorkKey
-from appdelivery.platform import checking, expressions, identity, planning, reaching, rendering, stored
+from appdelivery.platform import checking, expressions, identity, planning, reaching, rendering, running, stored
 from appdelivery.platform.guard import guard
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _opened(p: Platform, planned: Planned, how: How) -> Release:
     newest = p.journal.newest(planned.app)
     if newest is not None and newest.outcome == "running" and _same(p, newest, planned):
         return newest
-    made, _ = p.journal.open_release(request(p, planned, how))
+    made, _ = p.journal.open_release(request(p, planned, how), running.opened(p, planned))
     return made
 
 
@@ -175,8 +175,8 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
         wait=how.wait,
     )
     try:
-        run = releases.carry_out(planned.targets.fleet, p.journal, work, lease, hooks)
-        return await (asyncio.wait_for(run, how.timeout) if how.timeout else run)
+        made = _carried_out(p, planned, work, hooks, lease)
+        return await (asyncio.wait_for(made, how.timeout) if how.timeout else made)
     except TimeoutError:
         raise errors.TimedOut(
             f"deliver {planned.app}: not healthy within the time-out; what was applied stays as it is",
@@ -186,6 +186,15 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
     finally:
         renewal.cancel()
         await p.in_thread(lambda: p.journal.release(lease))
+
+
+async def _carried_out(p: Platform, planned: Planned, work: Work, hooks: Hooks, lease: Lease) -> Ended:
+    """By its workflow; at once where it has none."""
+    found = await p.in_thread(lambda: p.journal.work(lease.key))
+    if planned.spec is None or found.run is None or found.run.release != work.release.number:
+        return await releases.carry_out(planned.targets.fleet, p.journal, work, lease, hooks)
+    catalog = planned.catalog or rendering.open_catalog()
+    return await running.Delivery(p, planned, work, hooks, catalog, lease).carry_on()
 
 
 def _anew(p: Platform, planned: Planned) -> Callable[[int, Values], Sequence[Desired]]:

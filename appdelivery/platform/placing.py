@@ -1,25 +1,120 @@
-"""Which parts of an application go where, and by which step of its workflow."""
+"""Which parts of an application go where, and by which step of its workflow: decided when a release is planned.
+
+Steps that deliver are `deploy`, which asks the policies that it lists, and `apply-component`, which goes to the cluster
+that is meant where no policy names one.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from appdelivery.model.record import record
+from appdelivery import errors
+from appdelivery.catalog import layouts
+from appdelivery.catalog import steps as step_definitions
+from appdelivery.model.problem import Problem
+from appdelivery.model.record import changed, record
+from appdelivery.placement import topology
 from appdelivery.platform.stored import Place
+from appdelivery.render import overrides, replication
+from appdelivery.workflow import defaults, spec
 
 if TYPE_CHECKING:
-    from appdelivery.model.application import Application
+    from collections.abc import Sequence
+
+    from appdelivery.catalog.catalog import Catalog
+    from appdelivery.model.application import Application, Policy
+    from appdelivery.model.run import Spec, StepSpec
+    from appdelivery.placement.topology import Registered
     from appdelivery.platform.local import Platform
+
+DEPLOY, APPLY = "deploy", "apply-component"
+HOME = Place()
 
 
 @record
 class Placed:
-    """What one step delivers: the application as its policies make it, and where."""
+    """What is delivered to some places: the application as policies make it.  selected: of its components; None = all."""
 
     app: Application
     places: tuple[Place, ...]
+    selected: tuple[str, ...] | None = None
 
 
-def of(p: Platform, app: Application) -> tuple[Placed, ...]:
-    del p
-    return (Placed(app, (Place(),)),)
+@record
+class Route:
+    """A workflow and what its steps deliver.  None is delivered by nobody where a workflow only does other things."""
+
+    spec: Spec
+    placed: tuple[Placed, ...]
+
+
+def of(p: Platform, app: Application, catalog: Catalog) -> Route:
+    """SpecError with what is wrong with the workflow, its policies and their clusters."""
+    made = spec.of(defaults.of(app, {}), lambda kind: resolved(catalog, kind))
+    placed: list[Placed] = []
+    at_home: dict[str, None] = {}
+    for step in made.steps:
+        if step.use == DEPLOY:
+            placed += _deployed(p, app, step)
+        elif step.use == APPLY:
+            where = Place(step.name, step.properties.get("cluster") or "", step.properties.get("namespace") or "")
+            name = _component(app, step)
+            if where.cluster or where.namespace:
+                placed.append(Placed(app, (where,), (name,)))
+            else:
+                at_home[name] = None
+    if at_home:
+        every = len(at_home) == len(app.components)
+        placed.append(Placed(app, (HOME,), None if every else tuple(at_home)))
+    return Route(made, tuple(placed))
+
+
+def resolved(catalog: Catalog, kind: str) -> spec.Resolved:
+    definition = catalog.resolve(layouts.STEP, kind)
+    return spec.Resolved(definition.use, tuple(definition.outputs))
+
+
+def _component(app: Application, step: StepSpec) -> str:
+    name = step.properties.get("component")
+    if not isinstance(name, str) or name not in {component.name for component in app.components}:
+        from appdelivery.model import suggest
+
+        known = [component.name for component in app.components]
+        said = f"step '{step.name}': there is no component '{name}'{suggest.meant(str(name), known)}"
+        raise errors.SpecError([Problem(said, "application.reference", hint=suggest.listed(known))])
+    return name
+
+
+def _deployed(p: Platform, app: Application, step: StepSpec) -> list[Placed]:
+    chosen = _policies(app, step)
+    standing = {row.cluster for row in p.journal.inventory(app.key)}
+    try:
+        found = topology.topology(chosen, registered(p), default="", standing=standing)
+    except errors.SpecError as error:
+        raise errors.SpecError([changed(one, file=app.file, document=app.index) for one in error.problems]) from None
+    shaped = overrides.override(app, chosen)
+    copies = replication.replicate(shaped.app, chosen)
+    places = tuple([Place(step.name, one.cluster, one.namespace) for one in found])
+    return [Placed(copies, places, shaped.selected)] if places else []
+
+
+def _policies(app: Application, step: StepSpec) -> list[Policy]:
+    """Those that a deploy step lists, in its order; that they exist was checked when the document was read."""
+    listed: Any = step.properties.get("policies") or ()
+    if isinstance(listed, str) or any("${{" in str(name) for name in listed):
+        message = f"step '{step.name}': policies of a deploy step are known before the run starts, not computed in it"
+        raise errors.SpecError([Problem(message, "application.workflow")])
+    by_name = {policy.name: policy for policy in app.policies}
+    return [by_name[name] for name in listed]
+
+
+def registered(p: Platform) -> Sequence[Registered]:
+    from appdelivery.store import clusters
+
+    return [topology.Registered(one.name, one.labels, one.admin, one.reach) for one in clusters.list(p.store)]
+
+
+def properties(catalog: Catalog, step: StepSpec, given: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+    """What the action of a step is called with, from its evaluated properties."""
+    definition = catalog.resolve(layouts.STEP, step.type)
+    return step_definitions.arguments(definition, step_definitions.fill(definition, given), context)

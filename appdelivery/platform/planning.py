@@ -20,11 +20,13 @@ from appdelivery.model.record import changed, record
 from appdelivery.model.refs import ref_of
 from appdelivery.platform import placing, rendering, rules, stored
 from appdelivery.platform import targets as reaching_out
+from appdelivery.render import overrides
 from appdelivery.render.render import ClusterVersion, RenderContext, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appdelivery.catalog.catalog import Catalog
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.look import Known
     from appdelivery.delivery.plan import Consent
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from appdelivery.model.history import Managed, Release
     from appdelivery.model.problem import Problem
     from appdelivery.model.refs import AppKey
+    from appdelivery.model.run import Spec
     from appdelivery.platform.local import Platform
     from appdelivery.platform.stored import Place
     from appdelivery.platform.targets import Targets
@@ -73,6 +76,8 @@ class Planned:
     lenient: bool = False
     warnings: tuple[Problem, ...] = ()
     settled: bool = False  # the release before had ended when the clusters were looked at
+    spec: Spec | None = None  # the workflow that carries it out; None = everything at once
+    catalog: Catalog | None = None  # where the types of its steps are found
 
     @property
     def desired(self) -> tuple[Desired, ...]:
@@ -111,32 +116,43 @@ class _Content:
     context: dict[str, Any]
     request: str = "apply"
     lenient: bool = False
+    spec: Spec | None = None
+    catalog: Catalog | None = None
 
 
 async def of_application(p: Platform, work: rendering.Work, app: Application, ask: Ask) -> Planned:
     """The plan that brings the clusters to what the application says now."""
     newest = p.journal.newest(app.key)
-    placed = placing.of(p, app)
-    targets = await reaching_out.reach(
-        p, app.key, [place.cluster for one in placed for place in one.places if place.cluster]
-    )
+    route = placing.of(p, app, work.catalog)
+    named = [place.cluster for one in route.placed for place in one.places]
+    targets = await reaching_out.reach(p, app.key, named)
     given = policies.read(app.policies)
     parts: list[Part] = []
     contexts: list[dict[str, Any]] = []
-    for one in placed:
+    for one in route.placed:
         for place in one.places:
             cluster = place.cluster or targets.home
             context = context_of(p, app, targets, cluster, ask, newest=newest, namespace=place.namespace)
             # connections are opened meanwhile
-            made = await p.in_thread(partial(render, one.app, work.catalog.resolve, context))
+            whole = await p.in_thread(partial(render, one.app, work.catalog.resolve, context))
+            made = overrides.only(whole, one.selected)
             again = rules.Again(one.app, work.catalog.resolve, context)
             parts.append(await _part(p, targets, given, made, place, number=len(parts), again=again))
             contexts.append(_kept(context))
-    whole = _whole(parts)
-    order = {**_former_order(p, app.key, newest), **{c.name: c.depends_on for c in whole.components}}
+    merged = _whole(app.key, parts)
+    order = {**_former_order(p, app.key, newest), **{c.name: c.depends_on for c in merged.components}}
     kept = contexts[0] if len(contexts) == 1 else {"places": contexts}
     content = _Content(
-        app.key, tuple(parts), whole, app.document, given, depends_on=order, context=kept, lenient=ask.lenient
+        app.key,
+        tuple(parts),
+        merged,
+        app.document,
+        given,
+        depends_on=order,
+        context=kept,
+        lenient=ask.lenient,
+        spec=route.spec,
+        catalog=work.catalog,
     )
     return await _planned(p, targets, ask, content, newest=newest)
 
@@ -177,7 +193,7 @@ async def of_revision(p: Platform, app: AppKey, number: int, ask: Ask) -> Planne
         made = stored.rendered(app, content.key, of_place, content.definitions)
         parts.append(await _part(p, targets, given, made, place, number=len(parts), again=None))
     newest = p.journal.newest(app)
-    whole = _whole(parts)
+    whole = _whole(app, parts)
     order = {**_former_order(p, app, newest), **{c.name: c.depends_on for c in whole.components}}
     wanted = _Content(app, tuple(parts), whole, content.document, given, depends_on=order, context={})
     planned = await _planned(p, targets, ask, wanted, newest=newest)
@@ -214,8 +230,10 @@ async def _part(
     return Part(place, cluster, place.namespace, made, want, again)
 
 
-def _whole(parts: Sequence[Part]) -> Rendered:
+def _whole(app: AppKey, parts: Sequence[Part]) -> Rendered:
     """All parts as one: every component once, every definition once."""
+    if not parts:
+        return Rendered(app, canonical.digest("nothing"), (), ())
     first = parts[0].rendered
     if len(parts) == 1:
         return first
@@ -257,6 +275,8 @@ async def _planned(p: Platform, targets: Targets, ask: Ask, content: _Content, *
         lenient=content.lenient,
         warnings=content.rendered.warnings,
         settled=newest is None or newest.outcome != "running",
+        spec=content.spec,
+        catalog=content.catalog,
     )
 
 

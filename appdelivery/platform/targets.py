@@ -44,12 +44,14 @@ class Targets:
 
 
 async def reach(p: Platform, app: AppKey | None = None, wanted: Iterable[str] = ()) -> Targets:
-    """The named clusters; where none is named, the one that the user means.  Clusters in which the application still
+    """The named clusters; '' or none is the one that the user means.  Clusters in which the application still
     stands can be spoken to beside them.  Raises when no cluster answers."""
     import asyncio
 
     inventory = p.journal.inventory(app) if app else ()
-    asked = dict([reaching.credentials(p, name) for name in dict.fromkeys(wanted) or [_home(p, inventory)]])
+    names = list(dict.fromkeys(wanted)) or [""]
+    reached = {name: reaching.credentials(p, name or _home(p, inventory)) for name in names}
+    asked = dict(reached.values())
     others = {place: reaching.credentials(p, place)[1] for place in _elsewhere(p, inventory, asked)}
     found = {**others, **asked}
     verdicts = rules.Verdicts(identity.clock)
@@ -59,7 +61,8 @@ async def reach(p: Platform, app: AppKey | None = None, wanted: Iterable[str] = 
     def fleet_of() -> ClusterFleet:
         return reaching.fleet(p, found, judge=verdicts.judge, bare=bare, facts=kept)
 
-    made = Targets(next(iter(asked)), fleet_of(), verdicts, found)
+    home, _ = reached.get("") or reached[names[0]]
+    made = Targets(home, fleet_of(), verdicts, found)
     answers = await asyncio.gather(*[_asked(made.fleet, name) for name in asked])
     if all(isinstance(answer, errors.ClusterError) for answer in answers):
         raise next(answer for answer in answers if isinstance(answer, errors.ClusterError))

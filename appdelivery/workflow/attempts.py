@@ -15,7 +15,7 @@ from appdelivery.model import canonical, redact
 from appdelivery.model.record import changed
 from appdelivery.model.run import Effect
 from appdelivery.workflow import results
-from appdelivery.workflow.model import Done, Fail, StepContext, Suspend, Wait
+from appdelivery.workflow.model import Fail, StepContext
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -114,9 +114,7 @@ class Attempt:
         def mask(text: str) -> str:
             return redact.text(text, self.secrets)
 
-        if isinstance(result, (Done, Wait, Suspend, Fail)):
-            return changed(result, message=mask(result.message))
-        return result
+        return changed(result, message=mask(result.message))
 
 
 def _text(error: errors.AppError) -> str:

@@ -52,6 +52,7 @@ class Engine:
     moved: Callable[[Run, StepState], None] = lambda _run, _step: None
     given: Callable[[], Mapping[str, Any]] = dict
     longest: float = PASS_S
+    parallelism: int = 10  # steps of the run at once
 
 
 @record
@@ -116,7 +117,9 @@ class _Pass:
     def _decide(self, found: Found, run: Run) -> Decision:
         if self.dag is None or self.dag.spec is not run.spec:
             self.dag = dag.Dag(run.spec)
-        at = decide.At(found.now, self.lease.fence, found.newest, given=self.engine.given())
+        at = decide.At(
+            found.now, self.lease.fence, found.newest, parallelism=self.engine.parallelism, given=self.engine.given()
+        )
         return decide.decide(self.dag, run, found.steps, found.signals, at)
 
     async def _decided(self, run: Run, decision: Decision) -> None:

@@ -1,0 +1,267 @@
+"""Carries the run of a release on in this process, until it ends or waits for somebody: what `up` does, and `resume`.
+
+The engine decides, the two actions here deliver; all steps of a pass share one session over the clusters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from appdelivery import errors
+from appdelivery.delivery import graph
+from appdelivery.delivery import session as sessions
+from appdelivery.delivery.ports import RunRequest
+from appdelivery.delivery.work import Ended
+from appdelivery.model.record import record
+from appdelivery.model.run import ENDED, Run
+from appdelivery.platform import identity, placing
+from appdelivery.workflow import cursor, decide, reconcile, steps
+from appdelivery.workflow.model import Approval, Done, Fail, Suspend
+from appdelivery.workflow.steps.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from appdelivery.catalog.catalog import Catalog
+    from appdelivery.delivery.desired import Desired
+    from appdelivery.delivery.session import Session
+    from appdelivery.delivery.steps import Node
+    from appdelivery.delivery.work import Hooks, Work
+    from appdelivery.model.history import Lease
+    from appdelivery.model.run import Spec, StepState
+    from appdelivery.platform.local import Platform
+    from appdelivery.platform.planning import Planned
+    from appdelivery.workflow.model import Action, Result, StepContext
+
+LEAVES_AFTER = 300.0  # seconds: what comes later than this is not waited for in the foreground
+TURN_S = 1.0  # how often a waiting process looks whether somebody has said something
+
+
+@record
+class Stepped:
+    """Progress: a step has moved."""
+
+    run: Run
+    step: StepState
+
+
+@dataclass(slots=True)
+class Delivery:
+    """The run of one planned release in this process."""
+
+    p: Platform
+    planned: Planned
+    work: Work
+    hooks: Hooks
+    catalog: Catalog
+    lease: Lease
+    session: Session | None = None
+    ended: Ended | None = None
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def carry_on(self) -> Ended:
+        """Passes, until the run has ended; an Ended with outcome `running` when it waits for somebody or for long."""
+        world = World(
+            self.planned.targets.fleet,
+            self.planned.targets.home,
+            self.planned.app.namespace,
+            self.hooks.judge,
+        )
+        engine = reconcile.Engine(
+            self.p.journal,
+            self.p.in_thread,
+            self._action,
+            self.p.actor,
+            world,
+            self._ended,
+            moved=lambda run, step: self.hooks.progress(Stepped(run, step)),
+            longest=float("inf"),
+            # Deliveries are bounded by what their clusters take, not by their number.
+            parallelism=10 + sum(step.use in (placing.DEPLOY, placing.APPLY) for step in self._spec().steps),
+        )
+        try:
+            while True:
+                passed = await reconcile.reconcile(engine, self.lease)
+                if passed.run is None or passed.run.state in ENDED:
+                    return self.ended or await self._over(passed.run)
+                if passed.run.state == "suspended" or self._far(passed.due_at):
+                    return await self._waiting(passed.run, passed.due_at)
+                await self._sleep(passed)
+        finally:
+            if self.session is not None:
+                await sessions.close(self.session)
+
+    async def _opened(self) -> Session:
+        async with self._opening:
+            if self.session is None:
+                found = await sessions.open_(self.planned.targets.fleet, self.p.journal, self.work, self.lease, self.hooks)
+                if isinstance(found, Ended):
+                    raise errors.Conflict(
+                        f"deliver {self.planned.app}: release {found.release} has ended as {found.outcome}"
+                    )
+                self.session = found
+        return self.session
+
+    async def _ended(self, run: Run) -> None:
+        """Prunes and records how the release went, before the end of its run is recorded."""
+        if run.state == "superseded":
+            return
+        if self.session is None:
+            found = await sessions.open_(self.planned.targets.fleet, self.p.journal, self.work, self.lease, self.hooks)
+            if isinstance(found, Ended):
+                self.ended = found
+                return
+            self.session = found
+        outcome = "" if run.state == "succeeded" else run.state
+        self.ended = await sessions.finish(self.session, outcome, run.message)
+
+    async def _over(self, run: Run | None) -> Ended:
+        newest = await self.p.in_thread(lambda: self.p.journal.newest(self.planned.app))
+        number = self.work.release.number
+        if newest is not None and newest.number > number:
+            return Ended(number, "superseded", f"release {newest.number} took its place")
+        outcome, message = (newest.outcome, newest.message) if newest is not None else ("failed", "")
+        return Ended(
+            number, outcome, message or (run.message if run is not None else ""), dict((newest and newest.counts) or {})
+        )
+
+    async def _waiting(self, run: Run, due_at: datetime | None) -> Ended:
+        found = await self.p.in_thread(lambda: self.p.journal.work(self.lease.key))
+        words = [_said(row) for row in found.steps if row.state in ("suspended", "waiting")]
+        until = f"; it goes on at {due_at:%Y-%m-%d %H:%M:%S} UTC" if due_at is not None else ""
+        return Ended(self.work.release.number, "running", f"waits: {'; '.join(words) or run.message}{until}")
+
+    def _far(self, due_at: datetime | None) -> bool:
+        return due_at is None or (due_at - identity.clock()).total_seconds() > LEAVES_AFTER
+
+    async def _sleep(self, passed: reconcile.Passed) -> None:
+        """Until the run is due, or somebody has given a signal."""
+        assert passed.due_at is not None
+        while (left := (passed.due_at - identity.clock()).total_seconds()) > 0:
+            await asyncio.sleep(min(left, TURN_S))
+            found = await self.p.in_thread(lambda: self.p.journal.work(self.lease.key))
+            if found.generation != passed.generation:
+                return
+
+    # --- actions ----------------------------------------------------------------------------------------------------
+    def _action(self, use: str) -> Action:
+        if use == placing.DEPLOY:
+            return self._checked(self._deploy)
+        if use == placing.APPLY:
+            return self._checked(self._apply_component)
+        return self._checked(steps.find(use))
+
+    def _checked(self, action: Action) -> Action:
+        """With the properties that the step's definition makes of the written ones."""
+        spec = {step.name: step for step in self._spec().steps}
+
+        async def checked(at: StepContext) -> Result:
+            step = spec[at.name.partition("[")[0]]
+            made = placing.properties(self.catalog, step, dict(at.properties), dict(at.run.context))
+            from dataclasses import replace
+
+            return await action(replace(at, properties=made))
+
+        return checked
+
+    def _spec(self) -> Spec:
+        assert self.planned.spec is not None
+        return self.planned.spec
+
+    async def _deploy(self, at: StepContext) -> Result:
+        parts = [part for part in self.planned.parts if part.place.step == at.name]
+        places = [{"cluster": part.cluster, "namespace": part.namespace or self.planned.app.namespace} for part in parts]
+        if not at.properties.get("auto", True) and at.answer is None:
+            where = ", ".join(dict.fromkeys([part.cluster for part in parts]))
+            return Suspend(f"deploy to {where}?", approval=Approval())
+        session = await self._opened()
+        limit = asyncio.Semaphore(int(at.properties.get("parallelism") or 5))
+
+        async def to(cluster: str) -> dict[Any, Node]:
+            async with limit:
+                items = [item for part in parts if part.cluster == cluster for item in part.desired]
+                return await sessions.deliver(session, items)
+
+        done = await asyncio.gather(*[to(cluster) for cluster in dict.fromkeys([part.cluster for part in parts])])
+        nodes = [node for found in done for node in found.values()]
+        return self._result(session, nodes) or Done({"placements": places}, _unreached(nodes))
+
+    async def _apply_component(self, at: StepContext) -> Result:
+        name, own = at.properties["component"], (at.properties.get("cluster"), at.properties.get("namespace"))
+        step = at.name if any(own) else ""
+        items = [
+            item
+            for part in self.planned.parts
+            if part.place.step == step
+            for item in part.desired
+            if item.subject.component == name
+        ]
+        session = await self._opened()
+        nodes = list((await sessions.deliver(session, items)).values())
+        return self._result(session, nodes) or Done(await self._outputs(at, items), _unreached(nodes))
+
+    async def _outputs(self, at: StepContext, items: Sequence[Desired]) -> dict[str, Any]:
+        """Live objects, read only where somebody asks for them."""
+        step = next(one for one in self._spec().steps if one.name == at.name.partition("[")[0])
+        if not step.outputs or not items:
+            return {}
+        found: dict[str, Any] = {"output": None, "outputs": {}}
+        live = await self.planned.targets.fleet.read(items[0].subject.cluster, [item.subject.ref for item in items])
+        for item in items:
+            body = live[item.subject.ref].body if item.subject.ref in live else None
+            if item.workload:
+                found["output"] = body
+            if item.origin.output:
+                found["outputs"][item.origin.output] = body
+        return found
+
+    def _result(self, session: Session, nodes: Sequence[Node]) -> Result | None:
+        """None when all that could be reached is as it shall be."""
+        if session.run.recorder.superseded:
+            return Fail("superseded", f"release {session.run.recorder.newest} took its place", retryable=False)
+        failed = [node for node in nodes if node.state == "failed"] or [
+            node for node in nodes if node.state == "skipped" and node.change is not None and node.change.action != "unknown"
+        ]
+        if failed:
+            more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+            return Fail("NotDelivered", f"{graph.show(failed[0].identity)}: {failed[0].why}{more}", retryable=False)
+        unknown = [node for node in nodes if node.change is not None and node.change.action == "unknown"]
+        if unknown and len(unknown) == len(nodes):
+            assert unknown[0].change is not None
+            return Fail("Unreachable", unknown[0].change.why.text, retryable=False)
+        return None
+
+
+def _unreached(nodes: Sequence[Node]) -> str:
+    places = sorted({node.identity[0] for node in nodes if node.change is not None and node.change.action == "unknown"})
+    return f"{', '.join(places)} could not be reached" if places else ""
+
+
+def _said(row: StepState) -> str:
+    asked = cursor.approval(row)
+    kind = "approval of" if asked is not None else "step"
+    return f"{kind} {row.name}{': ' + row.message if row.message else ''}"
+
+
+def opened(p: Platform, planned: Planned) -> RunRequest | None:
+    """The run that a release is opened with; None where everything is done at once."""
+    if planned.spec is None:
+        return None
+    run = Run(
+        identity.new_id(), planned.app.namespace, planned.app.name, "executing", planned.spec, identity.clock(),
+        app=planned.app, context=_context(planned),
+    )  # fmt: skip
+    return RunRequest(run, decide.first_rows(planned.spec), p.actor)
+
+
+def _context(planned: Planned) -> dict[str, Any]:
+    """What expressions of steps see as `context`."""
+    return {
+        "appName": planned.app.name,
+        "name": planned.app.name,
+        "namespace": planned.app.namespace,
+        "appRevision": f"{planned.app.name}-v{planned.revision or planned.plan.base.release + 1}",
+    }
