@@ -13,7 +13,7 @@ import pytest
 from stub_server import answer, reset, serving, status, stream
 
 from appdelivery import errors
-from appdelivery.clusters import fleet, transport
+from appdelivery.clusters import fleet, reflector, transport
 from appdelivery.clusters.credentials import Credentials
 from appdelivery.model.live import ClusterFacts, Served
 from appdelivery.model.refs import Kind, Selector
@@ -32,6 +32,13 @@ SERVED = {
 }
 FACTS = ClusterFacts("stub", "", "v1.36.3", SERVED, datetime(2026, 1, 1, tzinfo=UTC))
 QUICK = transport.Limits(idle_s=0.2)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is resumed and told does not depend on how long was waited; the tests of the pauses themselves keep them."""
+    if not request.node.name.endswith("without_pause"):
+        monkeypatch.setattr(reflector, "FIRST_S", 0.01)
 
 
 def item(name: str, version: int, namespace: str = "shop") -> dict[str, Any]:
