@@ -23,6 +23,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise errors.UsageError(f"{self.prog}: {message}", hint=f"{self.prog} --help shows the flags")
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Names may stand behind flags too: argparse takes the first group of words for all of them."""
+        found, rest = self.parse_known_args(args, namespace)
+        return self.parse_intermixed_args(args, namespace) if rest else found
+
     def format_help(self) -> str:
         made = self._get_formatter()
         made.add_text(self.description)

@@ -29,6 +29,7 @@ API, KIND = "appdelivery.dev/v1", "Cluster"
 CODE = "cluster.document"
 AUTH = ("exec", "tokenFile", "clientCertificate", "inCluster", "kubeconfigContext")
 MOST_IN_FLIGHT = 64
+SECRET = ("token", "password", "keydata", "client-key-data", "clientsecret")  # never a field, and yet written
 
 
 @record
@@ -79,6 +80,17 @@ def read(trees: Sequence[tuple[str, int, Any]]) -> list[Declared]:
     if problems:
         raise errors.SpecError(problems)
     return found
+
+
+def with_secrets(trees: Sequence[tuple[str, int, Any]]) -> set[str]:
+    """Files in which somebody has written a secret out."""
+
+    def secret(tree: Any) -> bool:
+        if isinstance(tree, dict):
+            return any(str(key).lower() in SECRET or secret(value) for key, value in tree.items())
+        return isinstance(tree, list) and any(secret(item) for item in tree)
+
+    return {file for file, _, tree in trees if secret(tree)}
 
 
 def _twice(found: Sequence[Declared]) -> list[Problem]:

@@ -20,7 +20,7 @@ from appdelivery import errors
 from appdelivery.clusters.credentials import Credentials
 from appdelivery.language.text import yaml_in
 from appdelivery.model.problem import Problem
-from appdelivery.model.record import record
+from appdelivery.model.record import changed, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,7 +150,10 @@ def _loaded(data: bytes, file: str) -> list[Any]:
 
         with contextlib.suppress(errors.SpecError):
             return json_in.load(data, file, yaml_in.LIMITS)
-    return yaml_in.load(data, file)
+    try:
+        return yaml_in.load(data, file)
+    except errors.SpecError as error:  # its lines hold tokens and keys: the place is told, not what stands there
+        raise errors.SpecError([changed(problem, excerpt="") for problem in error.problems]) from None
 
 
 def _credentials(

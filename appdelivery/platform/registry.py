@@ -104,8 +104,10 @@ def _read(texts: dict[str, bytes]) -> list[Declared]:
     def load(item: tuple[str, bytes]) -> list[tuple[str, int, Any]]:
         return [(item[0], index, tree) for index, tree in enumerate(yaml_in.load(item[1], item[0]))]
 
-    trees = documents.collecting(texts, load, tuple(texts.items()))
-    return documents.locating(texts, lambda: cluster_documents.read([one for found in trees for one in found]))
+    trees = [one for found in documents.collecting(texts, load, tuple(texts.items())) for one in found]
+    # A file with a secret in it is refused without showing its lines.
+    shown = {file: text for file, text in texts.items() if file not in cluster_documents.with_secrets(trees)}
+    return documents.locating(shown, lambda: cluster_documents.read(trees))
 
 
 async def _declared(p: Platform, given: Declared, login: Login) -> Added:
