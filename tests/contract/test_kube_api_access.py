@@ -109,6 +109,18 @@ async def test_rules_reviews_list_what_one_may(api: Api) -> None:
     assert any(rule["verbs"] == ["*"] and rule["resources"] == ["*"] for rule in status["resourceRules"])
 
 
+async def test_rules_reviews_list_what_everybody_may(api: Api) -> None:
+    status = await _review(api.as_("none"), "SelfSubjectRulesReview", {"namespace": api.namespace})
+    own = [("authorization.k8s.io", ["selfsubjectaccessreviews", "selfsubjectrulesreviews"])]
+    own += [("authentication.k8s.io", ["selfsubjectreviews"])]
+    assert status["resourceRules"] == [
+        {"verbs": ["create"], "apiGroups": [group], "resources": resources} for group, resources in own
+    ]
+    health = ["/healthz", "/livez", "/readyz", "/version", "/version/"]
+    discovery = ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", *health[2:]]
+    assert sorted(rule["nonResourceURLs"] for rule in status["nonResourceRules"]) == [discovery, health]
+
+
 async def test_one_learns_who_one_is(api: Api) -> None:
     status = await _review(api.as_("team"), "SelfSubjectReview", group=AUTHENTICATION)
     assert status["userInfo"]["username"] == "team"

@@ -119,6 +119,15 @@ async def test_open_api_3_is_an_index_of_documents_with_hashes(api: Api) -> None
     assert "fieldValidation" in {one.get("name") for one in path["patch"]["parameters"]}
 
 
+async def test_values_of_two_types_are_told_as_such(api: Api) -> None:
+    schemas = (await api.get("/openapi/v3/apis/apps/v1")).ok(200).body["components"]["schemas"]
+    quantity = schemas["io.k8s.apimachinery.pkg.api.resource.Quantity"]
+    assert quantity["oneOf"] == [{"type": "string"}, {"type": "number"}]
+    assert "type" not in quantity
+    either = schemas["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]
+    assert (either["format"], either["oneOf"]) == ("int-or-string", [{"type": "integer"}, {"type": "string"}])
+
+
 async def test_an_open_api_3_document_may_be_kept_by_its_hash(api: Api) -> None:
     paths = (await api.get("/openapi/v3")).ok(200).body["paths"]
     place, _, digest = paths["apis/apps/v1"]["serverRelativeURL"].partition("?hash=")

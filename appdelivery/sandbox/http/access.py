@@ -70,6 +70,7 @@ NOBODY = Identity(ANONYMOUS, ("system:unauthenticated",))
 OWN = (
     *[Rule(verbs=("create",), groups=(group,), kinds=kinds) for group, kinds in OF_ONESELF],
     Rule(verbs=("get",), urls=DISCOVERY),
+    Rule(verbs=("get",), urls=PUBLIC),
 )
 
 

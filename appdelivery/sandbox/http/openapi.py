@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 INFO = {"title": "Kubernetes", "version": "1.36"}
 GVK = "x-kubernetes-group-version-kind"
+UNIONS: dict[str, Body] = {  # which the definitions of version 2 cannot say
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": {"oneOf": [{"type": "string"}, {"type": "number"}]},
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {
+        "format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}],
+    },
+}  # fmt: skip
 WRITING = ("dryRun", "fieldManager", "fieldValidation")
 READING = ("labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch", "watch")
 METHODS = {
@@ -123,7 +129,7 @@ def _third(serving: Serving, served: Mapping[str, Kind]) -> Body:
     while wanted:
         name = wanted.pop()
         if name not in found and name in definitions:
-            found[name] = definitions[name]
+            found[name] = UNIONS.get(name) or definitions[name]
             wanted += _references(definitions[name])
     document = {"openapi": "3.0.0", "info": INFO, "paths": paths, "components": {"schemas": dict(sorted(found.items()))}}
     moved: Body = json.loads(json.dumps(document).replace("#/definitions/", "#/components/schemas/"))
