@@ -41,7 +41,10 @@ IGNORED_EVERYWHERE = ("/**/caBundle", "/metadata/annotations/deployment.kubernet
 
 @record
 class Drift:
-    """kind: changed, missing, ownership (values right, ownership gone), order, schema (a CRD moved), unknown."""
+    """kind: changed, missing, ownership (values right, ownership gone), order, schema (a CRD moved), unknown.
+
+    mode: what the policies say is done about it.  paths: fields that count; leave: changed ones that are not to be healed.
+    """
 
     identity: Identity
     component: str
@@ -50,6 +53,8 @@ class Drift:
     operations: tuple[dict[str, Any], ...] = ()
     managers: tuple[str, ...] = ()
     mode: str = "observe"
+    paths: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
 
 
 def candidate(row: Managed, fact: LiveFact | None, digest_form: int) -> str:
@@ -92,7 +97,9 @@ async def observe(
         verdict = candidate(row, fact, digest_form)
         if verdict == "missing":
             text = "it was deleted and created again by somebody" if fact else "it was deleted by somebody"
-            found.append(Drift(row.identity, row.component, "missing", text))
+            mode = given.drift_of(item, "") if item is not None else "observe"
+            if mode != "off":
+                found.append(Drift(row.identity, row.component, "missing", text, mode=mode))
         elif verdict and item is not None and fact is not None:
             close.append((row, item, fact))
     looked = await asyncio.gather(*[_closer(fleet, *one, scaled=scaled, given=given, hide=hide, key=key) for one in close])
@@ -140,8 +147,10 @@ async def _closer(
     cluster, ref = row.cluster, fact.ref
     others = tuple([name for name in fact.managers if not name.startswith(marks.MANAGER)])
 
-    def drift(kind: str, text: str, operations: Sequence[dict[str, Any]] = (), mode: str = "observe") -> Drift:
-        return Drift(row.identity, row.component, kind, text, tuple(operations), others, mode)
+    whole = given.drift_of(item, "")
+
+    def drift(kind: str, text: str, operations: Sequence[dict[str, Any]] = (), mode: str = whole, **fields: Any) -> Drift:
+        return Drift(row.identity, row.component, kind, text, tuple(operations), others, mode, **fields)
 
     live = (await fleet.read(cluster, [ref])).get(ref)
     if live is None:
@@ -166,16 +175,24 @@ def _verdict(
     changes = compare.changes(kind_of(after), before, after)
     kept = [(op, path) for op, path in changes if not ignored(item, path) and given.drift_of(item, path) != "off"]
     if not changes:
-        return (
-            drift("ownership", "values are right, somebody else owns fields of ours") if given.drift_mode != "off" else None
-        )
+        found: Drift = drift("ownership", "values are right, somebody else owns fields of ours")
+        return found if found.mode != "off" else None
     if not kept:
         return None
     operations = [op for op, _ in kept]
+    healed = [path for _, path in kept if given.drift_of(item, path) == "heal"]
     if compare.only_order(kept):
         return drift("order", "entries stand in another order", operations)  # type: ignore[no-any-return]
     fields = ", ".join([path for _, path in kept[:3]]) + (f" and {len(kept) - 3} more" if len(kept) > 3 else "")
-    return drift("changed", f"changed: {fields}", operations)  # type: ignore[no-any-return]
+    leave = tuple([path for _, path in changes if path not in healed])
+    return drift(  # type: ignore[no-any-return]
+        "changed",
+        f"changed: {fields}",
+        operations,
+        "heal" if healed else "observe",
+        paths=tuple([path for _, path in kept]),
+        leave=leave,
+    )
 
 
 def ignored(item: Desired, path: str) -> bool:
