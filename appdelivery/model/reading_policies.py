@@ -6,8 +6,8 @@ sentence that says so: a policy that is silently ignored is worse than none.
 
 from __future__ import annotations
 
+from appdelivery.model import marks, suggest
 from appdelivery.model import reading_fields as shape
-from appdelivery.model import suggest
 from appdelivery.model.application import Policy
 
 TYPE_CHECKING = False
@@ -18,9 +18,21 @@ if TYPE_CHECKING:
     from appdelivery.model.problem import Path
     from appdelivery.model.reading_fields import Check
 
-CARRIED_OUT = ("conflict", "debug", "drift", "garbage-collect", "health", "read-only", "take-over")
+# What delivery carries out.  topology, override, replication and env-binding join when a deploy step places by them.
+CARRIED_OUT = (
+    "apply-once", "conflict", "debug", "drift", "garbage-collect", "health", "labels", "read-only", "resource-update",
+    "shared-resource", "take-over",
+)  # fmt: skip
 ONCE = ("window", "drift", "conflict", "rollback", "garbage-collect", "apply-once")
 DIVIDING = ("replicas", "rollout")  # several only when they concern different components
+
+# Labels by which objects are found; a policy that changed them would lose its own objects.
+ENGINES = frozenset(
+    (
+        marks.NAME, marks.NAMESPACE, marks.COMPONENT, marks.APP_REVISION, marks.RESOURCE_TYPE, marks.REPLICA_KEY,
+        "workload.oam.dev/type", "trait.oam.dev/type", "trait.oam.dev/resource",
+    )
+)  # fmt: skip
 
 texts = shape.list_of(shape.text)
 labels = shape.map_of(shape.any_text)
@@ -57,6 +69,27 @@ def field_path(reader: shape.Reader, path: Path, value: Any) -> None:
 def component_pattern(reader: shape.Reader, path: Path, value: Any) -> None:
     """The name of a component, or one with * in it."""
     (shape.text if isinstance(value, str) and "*" in value else shape.component_name)(reader, path, value)
+
+
+def kubevela_path(reader: shape.Reader, path: Path, value: Any) -> None:
+    """A field of an object as KubeVela writes it: spec.replicas, spec.containers[0].image or *; or as field_path."""
+    if not reader.holds(shape.text, path, value) or value == "*" or value.startswith(("/", "**")):
+        return
+    from appdelivery.model import fieldpath
+
+    try:
+        fieldpath.parse(value if value.startswith(".") else f".{value}")
+    except ValueError:
+        reader.refuse(path, f"'{value[:80]}' is not a path of a field", "for example spec.replicas, or * for all")
+
+
+def _free_labels(reader: shape.Reader, path: Path, value: Any) -> None:
+    """Labels that are not the engine's own."""
+    if not reader.holds(labels, path, value):
+        return
+    for key in value:
+        if key in ENGINES or key.startswith("appdelivery.dev/"):
+            reader.refuse((*path, key), f"the label {key} is the engine's and cannot be set", at_key=True)
 
 
 def _shape(required: tuple[str, ...] = (), /, **known: Check) -> Check:
@@ -108,10 +141,13 @@ _override_component = _shape(
     optional=shape.flag,
 )
 _chosen = _shape(name=shape.text, labels=labels)
+_by_name = shape.fields(
+    {"name": shape.label}, refused={"labels": "namespaces are chosen by name; one that does not exist is not created"}
+)
 _environment = _shape(
     ("name",),
     name=shape.label,
-    placement=_shape(clusterSelector=_chosen, namespaceSelector=_chosen),
+    placement=_shape(clusterSelector=_chosen, namespaceSelector=_by_name),
     selector=_shape(components=texts),
     patch=_shape(components=shape.list_of(_override_component)),
 )
@@ -154,7 +190,7 @@ SHAPES: Mapping[str, Check] = {
         enable=shape.flag,
         rules=_rules(
             ("strategy",),
-            strategy=_shape(affect=shape.choice("onUpdate", "onStateKeep", "always", ""), path=shape.list_of(shape.text)),
+            strategy=_shape(affect=shape.choice("onUpdate", "onStateKeep", "always", ""), path=shape.list_of(kubevela_path)),
         ),
     ),
     "read-only": _shape(("rules",), rules=_rules(("selector",), 1)),
@@ -163,7 +199,9 @@ SHAPES: Mapping[str, Check] = {
     "resource-update": _shape(
         ("rules",),
         rules=_rules(
-            ("selector", "strategy"), 1, strategy=_shape(op=shape.choice("patch", "replace"), recreateFields=texts)
+            ("selector", "strategy"),
+            1,
+            strategy=_shape(op=shape.choice("patch", "replace"), recreateFields=shape.list_of(kubevela_path)),
         ),
     ),
     "env-binding": _shape(("envs",), envs=shape.list_of(_environment, least=1, noun="environment"), created=shape.flag),
@@ -248,7 +286,7 @@ SHAPES: Mapping[str, Check] = {
         dryRun=shape.flag,
         onFail=shape.choice("abort", "pause"),
     ),
-    "labels": _shape(labels=labels, annotations=labels, selector=selector),
+    "labels": _shape(labels=_free_labels, annotations=labels, selector=selector),
     "rollback": _shape(
         on=shape.list_of(shape.choice("healthFailed", "analysisFailed", "deadline")), to=shape.text, limit=shape.whole()
     ),
@@ -286,6 +324,9 @@ def _together(reader: shape.Reader, path: Path, kind: str, properties: dict[str,
         given = [name for name in ("clusters", "clusterLabelSelector", "clusterSelector") if properties.get(name)]
         if len(given) > 1:
             reader.refuse((*inside, given[1]), f"give {given[0]} or {given[1]}, not both", at_key=True)
+    if kind == "env-binding":
+        hint = "write one topology and one override policy for each env, and deploy steps that name them"
+        reader.warn((*path, "type"), "env-binding is deprecated", hint, code="application.deprecated")
     if kind == "analysis" and bool(properties.get("query")) == bool(properties.get("compare")):
         reader.refuse(inside, "give one of query and compare")
 
