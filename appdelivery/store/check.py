@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from appdelivery import errors
 from appdelivery.model.record import record
-from appdelivery.store import blobs, clusters, installation, keys, secrets
+from appdelivery.model.run import ENDED
+from appdelivery.store import blobs, clusters, installation, keys, retention, run_values, secrets
 from appdelivery.store.tables import all as tables
 
 if TYPE_CHECKING:
@@ -29,20 +30,29 @@ SLOWEST = "15min"
 
 application = tables.applications.application
 revision, rendered = tables.applications.revision, tables.applications.rendered
-release, plan = tables.releases.release, tables.releases.plan
+release = tables.releases.release
+workflow_run, workflow_step, step_attempt = tables.runs.workflow_run, tables.runs.workflow_step, tables.runs.step_attempt
 inventory, cluster = tables.inventory.inventory, tables.clusters.cluster
 blob, secret, work_item = tables.blobs.blob, tables.secrets.secret, tables.work.work_item
 
 
 @record
 class Finding:
-    what: str  # file, schema, content, secrets, counters, leases, ownership
+    what: str  # file, schema, content, secrets, counters, runs, leases, ownership
     level: str  # error, warning
     message: str
 
 
 def check(store: Store, deep: bool = False) -> list[Finding]:
-    proofs: list[Callable[[sa.Connection, Store], Iterator[Finding]]] = [_file, _schema, _named, _counters, _leases, _owners]
+    proofs: list[Callable[[sa.Connection, Store], Iterator[Finding]]] = [
+        _file,
+        _schema,
+        _named,
+        _counters,
+        _runs,
+        _leases,
+        _owners,
+    ]
     if deep:
         proofs += [_integrity, _bodies, _ciphers]
 
@@ -91,11 +101,7 @@ def _schema(connection: sa.Connection, store: Store) -> Iterator[Finding]:  # no
 def _named(connection: sa.Connection, store: Store) -> Iterator[Finding]:
     """Every digest that a row or a list names is there."""
     known = {row.digest: row.data_key is not None for row in connection.execute(sa.select(blob.c.digest, blob.c.data_key))}
-    columns = (
-        revision.c.document, revision.c.definitions, revision.c.source_text, revision.c.policies, rendered.c.objects,
-        plan.c.body, cluster.c.served,
-    )  # fmt: skip
-    for column in columns:
+    for column in (*retention.NAMED, rendered.c.objects):
         for (digest,) in connection.execute(sa.select(column).where(column.is_not(None)).distinct()).all():
             if digest not in known:
                 yield Finding("content", "error", f"{column.table.name}.{column.name} names {digest[:12]}, which is missing")
@@ -151,6 +157,8 @@ def _ciphers(connection: sa.Connection, store: Store) -> Iterator[Finding]:
         yield from tried("the digest key", lambda: installation.digest_key(connection, store))
     for row in connection.execute(sa.select(secret)).all():
         yield from tried(f"secret {row.name} version {row.version}", partial(secrets.opened, connection, store, row))
+    for row in connection.execute(sa.select(workflow_step).where(workflow_step.c.sealed.is_not(None))).all():
+        yield from tried(f"step {row.name} of run {row.run}", partial(run_values.opened, connection, store, row))
     for row in connection.execute(sa.select(cluster.c.name).where(cluster.c.credentials.is_not(None))).all():
         yield from tried(f"cluster {row.name}", partial(clusters.opened, connection, store, row.name))
 
@@ -185,6 +193,25 @@ def _counters(connection: sa.Connection, store: Store) -> Iterator[Finding]:  # 
             yield Finding(
                 "counters", "error", f"{app}: an object is wanted by release {row.wanted_rows}, which does not exist"
             )
+
+
+def _runs(connection: sa.Connection, store: Store) -> Iterator[Finding]:  # noqa: ARG001
+    """An ended run is at rest, an open one will be looked at, no attempt is ahead of its step."""
+    ended = workflow_run.c.state.in_(ENDED)
+    for row in connection.execute(sa.select(workflow_run).where(ended != workflow_run.c.finished_at.is_not(None))).all():
+        yield Finding("runs", "error", f"run {row.id} is {row.state}, but its end is {row.finished_at or 'not noted'}")
+    moving = sa.select(workflow_step.c.run, workflow_step.c.name, workflow_step.c.state, workflow_run.c.state.label("of"))
+    both = moving.join(workflow_run, workflow_run.c.id == workflow_step.c.run)
+    for row in connection.execute(both.where(ended, workflow_step.c.state == "running")).all():
+        yield Finding("runs", "error", f"step {row.name} of run {row.run} is running, but the run is {row.of}")
+    ahead = sa.and_(
+        workflow_step.c.run == step_attempt.c.run,
+        workflow_step.c.name == step_attempt.c.step,
+        workflow_step.c.attempt < step_attempt.c.attempt,
+    )
+    behind = sa.select(step_attempt.c.run, step_attempt.c.step, step_attempt.c.attempt).where(sa.exists().where(ahead))
+    for row in connection.execute(behind).all():
+        yield Finding("runs", "error", f"step {row.step} of run {row.run} counts fewer attempts than {row.attempt}")
 
 
 def _leases(connection: sa.Connection, store: Store) -> Iterator[Finding]:

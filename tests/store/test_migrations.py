@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -15,7 +16,9 @@ import sqlalchemy as sa
 from store import making
 
 from appdelivery import errors
-from appdelivery.store import applications, create, migrate, postgres, sqlite
+from appdelivery.delivery import ports
+from appdelivery.model.record import changed
+from appdelivery.store import applications, check, create, migrate, postgres, sqlite
 from appdelivery.store import journal as journals
 from appdelivery.store.tables import all as tables
 from appdelivery.store.tables import version
@@ -132,10 +135,11 @@ def test_alembic_finds_nothing_to_do_after_the_migrations(tmp_path: Any) -> None
 
 
 def test_the_words_of_every_check_are_the_words_of_the_model(tmp_path: Any) -> None:
-    from appdelivery.model import history
+    from appdelivery.model import history, run
 
     text = on_sqlite(tmp_path / "a.db", by_tables)
-    for words in (history.CAUSES, history.OUTCOMES):
+    kept = (run.RUN_STATES, run.STEP_STATES, run.RESULTS, run.SIGNALS, run.WORK_KINDS)
+    for words in (history.CAUSES, history.OUTCOMES, *kept):
         assert ", ".join(f"'{word}'" for word in words) in text
 
 
@@ -290,3 +294,82 @@ def test_migrating_by_command_answers_both_schemas(tmp_path: Any) -> None:
     assert migrate.migrate(str(path)) == (0, SCHEMA)
     assert migrate.migrate(str(path)) == (SCHEMA, SCHEMA)
     assert migrate.migrate(f"sqlite:///{path}", scripts=scripts_with(tmp_path, "expand")) == (SCHEMA, SCHEMA + 1)
+
+
+# --- stores of the first schema, which knew no runs -----------------------------------------------------------------------
+
+
+def first_schema(path: Any, full: Any) -> None:
+    """A file as the first release made it, with what stands in another store."""
+    engine = _file(path)
+    with engine.execution_options(appctl_write=True).begin() as connection:
+        migrate.build(connection, 1)
+    engine.dispose()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA foreign_keys=OFF")
+        connection.execute("ATTACH ? AS full", (str(full),))
+        names = [row[0] for row in connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")]
+        for name in names:
+            if name in ("alembic_version", "sqlite_sequence"):
+                continue
+            columns = ", ".join(f'"{row[1]}"' for row in connection.execute(f"PRAGMA main.table_info({name})"))
+            connection.execute(f'INSERT INTO main."{name}" ({columns}) SELECT {columns} FROM full."{name}"')
+        connection.execute("UPDATE main.installation SET schema = 1, usable_from = 1")
+        connection.commit()
+    path.chmod(0o600)
+    shutil.copy(f"{full}.key", f"{path}.key")
+
+
+def test_a_store_of_the_first_schema_is_migrated_and_runs_workflows(
+    tmp_path: Any, old_store: Any, opened: Callable[..., Any]
+) -> None:
+    path = tmp_path / "old" / "store.db"
+    path.parent.mkdir(mode=0o700)
+    first_schema(path, old_store)
+    store = opened(path)
+    assert [f"from schema 1 to {SCHEMA}" in notice for notice in store.notices] == [True]
+    journal = journals.SqlJournal(store)
+    assert (journal.newest(making.WEB).number, journal.work(making.key()).run) == (1, None)
+    journal.open_release(making.request(after=1), making.run_request("run-1", making.WEB))
+    lease = journal.claim(making.key(), "here:1:1", 30)
+    run = journal.work(making.key()).run
+    journal.record(lease, [ports.RunMoved(changed(run, state="succeeded", finished_at=NOW)), making.ended(2)])
+    journal.release(lease)
+    assert journal.work(making.key()).run.state == "succeeded"
+    assert check.check(store, deep=True) == []
+
+
+def test_a_release_that_ran_under_the_first_schema_can_still_end(
+    tmp_path: Any, old_store: Any, opened: Callable[..., Any]
+) -> None:
+    store = opened(old_store)
+    journals.SqlJournal(store).open_release(making.request(after=1))
+    store.close()
+    path = tmp_path / "old" / "store.db"
+    path.parent.mkdir(mode=0o700)
+    first_schema(path, old_store)
+    journal = journals.SqlJournal(opened(path))
+    assert journal.due(None, {"app"}, 10) == [making.key()]
+    lease = journal.claim(making.key(), "here:1:1", 30)
+    journal.record(lease, [making.ended(2)])
+    assert journal.newest(making.WEB).outcome == "succeeded"
+
+
+@pytest.mark.postgres
+def test_a_postgres_store_of_the_first_schema_is_migrated(
+    new_database: Callable[[], str], opened: Callable[..., Any]
+) -> None:
+    location = new_database()
+    engine = postgres.engine(location, worker="test", lock_timeout_s=5, read=False)
+    with engine.begin() as connection:
+        migrate.build(connection, 1)
+        row = {"id": 1, "instance": "a" * 32, "schema": 1, "usable_from": 1, "created_at": NOW, "created_by": "test"}
+        connection.execute(sa.insert(tables.installation.installation), row)
+    engine.dispose()
+    with pytest.raises(errors.StoreError, match="older than this appctl needs"):
+        opened(location)
+    assert migrate.migrate(location) == (1, SCHEMA)
+    store = opened(location)
+    run = journals.SqlJournal(store).open_run(making.run_request("run-1", None))
+    assert journals.SqlJournal(store).work(run.key).run == run
+    assert check.check(store) == []
