@@ -104,6 +104,7 @@ class Workflow:
     ref: str = ""
     mode: tuple[str, str] = ("StepByStep", "DAG")
     deadline: str = "24h"
+    written: dict[str, Any] | None = None  # of a Workflow document: the tree that stands in place of a reference to it
 
 
 @record

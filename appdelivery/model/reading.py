@@ -11,7 +11,7 @@ from appdelivery.model import reading_documents, reading_workflow, suggest
 from appdelivery.model import reading_fields as shape
 from appdelivery.model.application import Application, Component, Policy, Trait, Workflow
 from appdelivery.model.problem import LIMIT
-from appdelivery.model.record import record
+from appdelivery.model.record import changed, record
 from appdelivery.model.refs import AppKey
 
 TYPE_CHECKING = False
@@ -146,10 +146,11 @@ def _read(reader: shape.Reader, tree: dict[str, Any], namespace: str, around: _F
     ]
     writers = _components(reader, components)
     policies = _policies(reader, trees.get("policies", []), space, around.policies)
-    if trees.get("workflow"):
+    workflow = None
+    if written := trees.get("workflow"):
         given = reading_workflow.Around(writers, tuple([policy.name for policy in policies]))
-        known = [name for there, name in around.workflows if there == space]
-        _refuse_workflow(reader, trees["workflow"], given if components and "policies" in parts else None, known)
+        known = {name: flow for (there, name), flow in around.workflows.items() if there == space}
+        workflow = _workflow(reader, written, given if components and "policies" in parts else None, known)
     if not sound:
         return None
     return Application(
@@ -157,9 +158,9 @@ def _read(reader: shape.Reader, tree: dict[str, Any], namespace: str, around: _F
         tuple(components),
         about.get("labels") or {},
         about.get("annotations") or {},
-        tree,
+        _whole(tree, policies, workflow),
         tuple(policies),
-        None,
+        workflow,
         reader.file,
         reader.document,
     )
@@ -251,6 +252,20 @@ def _policies(
     return found
 
 
+def _whole(tree: dict[str, Any], policies: list[Policy], workflow: Workflow | None) -> dict[str, Any]:
+    """The document with what it refers to in the place of the references: a revision is read again without the others."""
+    spec = dict(tree["spec"])
+    given = spec.get("policies") or []
+    if len(given) == len(policies) and any(not item.get("type") for item in given):
+        spec["policies"] = [
+            item if item.get("type") else {**item, "type": policy.type, "properties": policy.properties}
+            for item, policy in zip(given, policies, strict=True)
+        ]
+    if workflow is not None and workflow.written is not None:
+        spec["workflow"] = workflow.written
+    return tree if spec == tree["spec"] else {**tree, "spec": spec}
+
+
 def _shared(
     reader: shape.Reader, path: Path, tree: dict[str, Any], namespace: str, shared: dict[tuple[str, str], Policy]
 ) -> Policy | None:
@@ -268,17 +283,18 @@ def _shared(
     return Policy(name, found.type, found.properties, path)
 
 
-def _refuse_workflow(
-    reader: shape.Reader, tree: dict[str, Any], around: reading_workflow.Around | None, known: list[str]
-) -> None:
-    """Checks a written workflow, then says that it is not carried out yet."""
+def _workflow(
+    reader: shape.Reader, tree: dict[str, Any], around: reading_workflow.Around | None, known: dict[str, Workflow]
+) -> Workflow | None:
+    """The written workflow; of one that refers to a Workflow document, that one."""
     path: Path = ("spec", "workflow")
-    reading_workflow.read(reader, path, tree, around)
+    found = reading_workflow.read(reader, path, tree, around)
     ref = tree.get("ref")
-    if ref and ref not in known:
+    if not ref:
+        return found if found and found.steps else None
+    if ref not in known:
         message = f"there is no Workflow document '{ref}'{suggest.meant(ref, known)}"
         reader.refuse((*path, "ref"), message, suggest.listed(known), code="application.reference")
-    if ref or tree.get("steps"):
-        message = "a written workflow is not carried out yet by this version"
-        hint = "leave spec.workflow out: components are delivered in the order of their dependsOn and inputs"
-        reader.refuse(path, message, hint, code="application.not-yet", at_key=True)
+        return None
+    found = reading_workflow.read(reader, path, known[ref].written, around)
+    return changed(found, written=known[ref].written) if found else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from appdelivery.model import reading_fields as shape
 from appdelivery.model import reading_workflow, suggest, wording
+from appdelivery.model.record import changed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def workflow(reader: shape.Reader, tree: dict[str, Any], namespace: str, into: d
     if key in into:
         twice(reader, f"{key[0]}/{key[1]}", "another document")
     if found:
-        into.setdefault(key, found)
+        into.setdefault(key, changed(found, written=content))
 
 
 def workflow_run(reader: shape.Reader, tree: dict[str, Any]) -> None:

@@ -178,9 +178,9 @@ DOCUMENT = [
         "not carried out yet",
     ),
     one(
-        "a workflow not carried out yet",
-        web(more="  workflow:\n    steps: [{name: s, type: suspend}]\n"),
-        "not carried out yet",
+        "a step of an unknown type",
+        web(more="  workflow:\n    steps: [{name: s, type: suspnd}]\n"),
+        "did you mean 'suspend'?",
     ),
     one(
         "an empty selector",

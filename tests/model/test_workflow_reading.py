@@ -21,9 +21,6 @@ DOCUMENT = """apiVersion: core.oam.dev/v1alpha1
 kind: Workflow
 metadata: {name: flow}
 """
-NOT_YET = "a written workflow is not carried out yet by this version"
-
-
 def documents(text, **options):
     trees = yaml_in.load(text.encode(), "app.yaml")
     return reading.documents([("app.yaml", index, tree) for index, tree in enumerate(trees)], **options)
@@ -37,15 +34,17 @@ def problems(body, head=HEAD):
 
 
 def only(body):
-    """The one problem beside the sentence that workflows are not carried out yet."""
-    found = problems(body)
-    assert found[-1].message == NOT_YET
-    assert len(found) == 2, [problem.message for problem in found]
-    return found[0]
+    (found,) = problems(body)
+    return found
 
 
-def test_a_good_workflow_is_refused_with_the_sentence_alone():
-    found = problems("""
+def read(body):
+    text = HEAD + "".join(f"    {line}\n" for line in body.strip("\n").split("\n"))
+    return documents(text).applications[0].workflow
+
+
+def test_a_good_workflow_is_kept_whole():
+    found = read("""
 deadline: 6h
 mode: {steps: DAG, subSteps: StepByStep}
 steps:
@@ -59,7 +58,20 @@ steps:
   - {name: more, type: request, foreach: {items: [1, 2], as: n, parallelism: 2, failFast: true}}
 - {name: tell, type: notification, dependsOn: [verify, step-0], inputs: [{from: url, parameterKey: text}], outputs: [{name: id, valueFrom: response.id, secret: true}]}
 """)
-    assert [(p.message, p.path, p.code) for p in found] == [(NOT_YET, ("spec", "workflow"), "application.not-yet")]
+    assert [(step.name, step.type) for step in found.steps] == [
+        ("step-0", "deploy"),
+        ("verify", "step-group"),
+        ("tell", "notification"),
+    ]
+    assert found.mode == ("DAG", "StepByStep")
+    assert found.deadline == "6h"
+    assert found.steps[0].retry.limit == 3
+    assert (found.steps[1].concurrency, found.steps[1].mode) == (2, "DAG")
+    smoke, more = found.steps[1].sub_steps
+    assert (smoke.condition, smoke.timeout, smoke.alias, smoke.once) == ("always", "10m", "Smoke", True)
+    assert (more.foreach.items, more.foreach.name, more.foreach.parallelism) == ([1, 2], "n", 2)
+    assert found.steps[2].depends_on == ("verify", "step-0")
+    assert found.steps[2].outputs[0].secret
 
 
 @pytest.mark.parametrize(
@@ -91,7 +103,7 @@ steps:
     ],
 )  # fmt: skip
 def test_steps_are_checked_at_their_place(body, path, message):
-    found = [p for p in problems(body) if p.code != "application.not-yet"]
+    found = problems(body)
     assert len(found) == 1, [p.message for p in found]
     assert found[0].path == ("spec", "workflow", *path)
     assert message in found[0].message
@@ -105,9 +117,12 @@ def test_ref_and_steps_exclude_each_other():
 def test_ref_names_a_workflow_document():
     problem = only("ref: flwo")
     assert problem.message == "there is no Workflow document 'flwo'"
-    with pytest.raises(errors.SpecError) as caught:
-        documents(HEAD + "    ref: flow\n---\n" + DOCUMENT + "steps: [{type: deploy}]\n")
-    assert [p.message for p in caught.value.problems] == [NOT_YET]
+    (app,) = documents(HEAD + "    ref: flow\n---\n" + DOCUMENT + "steps: [{type: deploy}]\n").applications
+    assert [step.type for step in app.workflow.steps] == ["deploy"]
+    assert app.document["spec"]["workflow"] == {"steps": [{"type": "deploy"}]}  # a revision is read without the other
+    missing = "steps: [{type: deploy, properties: {policies: [nowhere]}}]\n"
+    with pytest.raises(errors.SpecError, match="there is no policy 'nowhere'"):
+        documents(HEAD + "    ref: flow\n---\n" + DOCUMENT + missing)
 
 
 def test_more_than_two_hundred_steps_are_refused():
