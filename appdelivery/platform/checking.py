@@ -36,12 +36,22 @@ def validate(request: documents.Request, definitions: Sequence[str], context: Re
 
 
 def steps(app: Application, known: Catalog) -> list[Problem]:
-    """What is wrong with the steps of an application's workflow, by their definitions."""
+    """What is wrong with an application's workflow: its steps by their definitions, then expressions, inputs and order."""
     if app.workflow is None:
         return []
-    from appdelivery.workflow import step_checks
+    from appdelivery.workflow import admission, spec, step_checks
 
-    return step_checks.check_steps(app.workflow, known.resolve, file=app.file, document=app.index)
+    def resolved(type_: str) -> spec.Resolved:
+        definition = known.resolve("WorkflowStepDefinition", type_)
+        return spec.Resolved(definition.use, definition.outputs)
+
+    found = step_checks.check_steps(app.workflow, known.resolve, file=app.file, document=app.index)
+    try:
+        made = spec.of(app.workflow, resolved)
+    except errors.SpecError:
+        return found  # unknown types, which were found already
+    given = [output.name for component in app.components for output in component.outputs]
+    return found + admission.problems(app.workflow, made, given=given, file=app.file, document=app.index)
 
 
 def check_steps(app: Application, known: Catalog) -> None:
@@ -119,17 +129,8 @@ def test(paths: Sequence[str], definitions: Sequence[str], *, pattern: str, upda
     known = rendering.open_catalog([*definitions, *paths] if paths else definitions)
 
     def rendered(tree: Any) -> None:
-        from appdelivery.workflow import step_checks
-
-        wrong = [p for p in step_checks.check_tree(tree, known.resolve, file="example") if p.level == "error"]
-        if wrong:
-            raise errors.SpecError(wrong)
-        render(reading.application(_without_workflow(tree), "example", 0), known.resolve)
+        app = reading.application(tree, "example", 0)
+        check_steps(app, known)
+        render(app, known.resolve)
 
     return cases.run(known, paths, render=rendered, pattern=pattern, update=update)
-
-
-def _without_workflow(tree: Any) -> Any:
-    """A written workflow is not carried out yet, and so no document with one is accepted."""
-    spec = {name: value for name, value in tree["spec"].items() if name != "workflow"}
-    return {**tree, "spec": spec}
