@@ -101,7 +101,7 @@ class State:
         else:
             cluster.storage.restore(row[1], self._objects(cluster.name))
         self._clusters.append(cluster)
-        cluster.storage.listen(lambda event: self._note(cluster.name, event))
+        cluster.storage.listen(lambda event: self._note(cluster, event))
         return row is not None
 
     def _objects(self, cluster: str) -> Iterator[tuple[Family, Body]]:
@@ -117,11 +117,13 @@ class State:
                 raise self._trouble("read", sqlite3.DatabaseError(said)) from error
             yield (group, plural), body
 
-    def _note(self, cluster: str, event: Event) -> None:
+    def _note(self, cluster: Cluster, event: Event) -> None:
+        if cluster not in self._clusters:
+            return  # a request that began before a reset writes into what is thrown away
         if not self._changed:
             self.on_change()
         item = None if event.type == storage.DELETED else event.item
-        self._changed[cluster, event.family, event.item.key] = item
+        self._changed[cluster.name, event.family, event.item.key] = item
 
     def flush(self) -> None:
         """Everything committed so far is in the file when this returns; once that has failed it fails for ever."""

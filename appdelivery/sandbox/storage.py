@@ -29,7 +29,7 @@ FIRST = dict.fromkeys(("kind", "apiVersion", "metadata"))  # as the server order
 
 
 class Item:
-    """A committed object: its body, and its JSON once somebody asked for it."""
+    """A committed object: its body, and its JSON once somebody asked for it, until a newer one takes its place."""
 
     __slots__ = ("_text", "body", "revision")
 
@@ -52,6 +52,10 @@ class Item:
             ordered = FIRST | self.body if FIRST.keys() <= self.body.keys() else self.body
             self._text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False).encode()
         return self._text
+
+    def cool(self) -> None:
+        """Few will still ask for its JSON: only watches that start from before."""
+        self._text = None
 
 
 class Event:
@@ -139,6 +143,8 @@ class Storage:
         kept = self.family(family)
         item = Item(body, self.revision)
         old = kept.get(item.key)
+        if old is not None:
+            old.cool()
         self._share(body, old)
         if type == DELETED:
             kept.drop(item.key)

@@ -41,6 +41,20 @@ def opened(path, *names):
     return file, clusters, known
 
 
+def test_what_is_written_into_a_cluster_after_a_reset_took_it_away_is_not_kept(tmp_path):
+    file, (old,), _ = opened(tmp_path / "s.db", "sandbox")
+    file.wipe()
+    new = Cluster("sandbox")
+    file.attach(new)
+    old.storage.commit(storage.ADDED, CONFIG_MAPS, body("late"))
+    new.storage.commit(storage.ADDED, CONFIG_MAPS, body("kept"))
+    file.close()
+
+    file, (again,), _ = opened(tmp_path / "s.db", "sandbox")
+    assert [key for _, key in held(again)] == [("shop", "kept")]
+    file.close()
+
+
 def test_objects_and_revision_are_there_again(tmp_path):
     file, (cluster,), known = opened(tmp_path / "s.db", "sandbox")
     assert known == [False]
