@@ -204,3 +204,41 @@ def test_update_never_turns_a_wrong_refusal_into_an_expectation(run, tmp_path):
     text = "- name: it\n  parameters: {}\n  expect: {}\n"
     assert not only(run(text, update=True), "it").passed
     assert (tmp_path / "mine.test.yaml").read_text() == text
+
+
+STEP = """
+apiVersion: appdelivery.dev/v1
+kind: WorkflowStepDefinition
+metadata: {name: tell, description: For a test.}
+parameters: {required: [text], properties: {text: {type: string}, loud: {type: boolean, default: false}}}
+use: notification
+with: {message: "${{ parameters.text }}", step: "${{ context.stepName }}", app: "${{ context.name }}"}
+outputs: {code: "${{ result.code }}", said: "${{ parameters.text }}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "passes"),
+    [
+        ("{parameters: {text: hi}, expect: {message: hi, step: tell, app: app}}", True),
+        ("{parameters: {text: hi}, context: {appName: shop, stepName: s}, expect: {message: hi, step: s, app: shop}}", True),
+        ("{parameters: {text: hi}, result: {code: 3}, outputs: {code: 3, said: hi}}", True),
+        ("{parameters: {text: hi}, result: {code: 3}, outputs: {code: 4, said: hi}}", False),
+        ("{parameters: {text: hi}, expect: {message: ho}}", False),
+        ("{parameters: {}, errors: [text]}", True),
+    ],
+)
+def test_cases_of_a_step_show_what_its_action_gets_and_what_is_handed_on(tmp_path, case, passes):
+    (tmp_path / "tell.yaml").write_text(STEP)
+    (tmp_path / "tell.test.yaml").write_text(f"- {{name: it, {case[1:]}")
+    path = str(tmp_path / "tell.yaml")
+    (result,) = cases.run(catalog.Catalog((path,)), (path,), render=refuse)
+    assert result.passed is passes, result
+
+
+def test_a_step_without_arguments_hands_its_parameters_on(tmp_path):
+    (tmp_path / "tell.yaml").write_text(STEP.partition("with:")[0])
+    (tmp_path / "tell.test.yaml").write_text("- {name: it, parameters: {text: hi}, expect: {text: hi, loud: false}}")
+    path = str(tmp_path / "tell.yaml")
+    (result,) = cases.run(catalog.Catalog((path,)), (path,), render=refuse)
+    assert result.passed, result

@@ -108,3 +108,21 @@ def test_images_of_applications_need_a_tag(image, said):
     if said:
         assert said in found[0].message
         assert (found[0].code, found[0].path) == ("lint.image-tag", ("spec", "components", 0, "properties", "image"))
+
+
+STEP = """apiVersion: appdelivery.dev/v1
+kind: WorkflowStepDefinition
+metadata: {name: tell, description: For a test.}
+parameters: {properties: {text: {type: string, description: What.}, loud: {type: boolean, description: How.}}}
+use: notification
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [("", []), ('with: {message: "${{ parameters.text }}"}\n', ["nothing reads parameter 'loud'"])]
+)
+def test_a_parameter_of_a_step_is_read_by_its_action_unless_with_says_otherwise(tmp_path, more, said):
+    path = tmp_path / "tell.yaml"
+    path.write_text(STEP + more)
+    known = catalog.Catalog((str(path),))
+    assert [p.message for p in lint.file(str(path), path.read_bytes(), known)] == said

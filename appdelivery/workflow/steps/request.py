@@ -36,11 +36,15 @@ async def run(at: StepContext) -> Result:
 
 
 def _shown(url: Any) -> str:
-    """How messages name the address: never its query or credentials, which often hold secrets."""
-    if not isinstance(url, str):
-        return "(the URL of a Secret)" if url.get("secretRef") else _shown(url["value"])
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
+    """How messages name the address: never its query or credentials, which often hold secrets, nor the path of a hook,
+    which is one."""
+    if isinstance(url, str):
+        scheme, _, rest = url.partition("://")
+        return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
+    if url.get("secretRef"):
+        return "(the address in a Secret)"
+    scheme, _, rest = _shown(url["value"]).partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
 
 
 async def _text(at: StepContext, given: Any, what: str) -> str:

@@ -200,6 +200,12 @@ async def test_messages_never_hold_what_stands_in_an_address():
     assert "abc" not in end.message
 
 
+async def test_messages_of_a_webhook_name_its_host_alone():
+    lab = Lab(answers={"https://hooks.example.com/T0/B1/x9": (500, "no")})
+    with pytest.raises(errors.WorldError, match=r"POST https://hooks\.example\.com: status 500"):
+        await once(lab, "webhook", {"url": {"value": "https://hooks.example.com/T0/B1/x9"}, "data": {}})
+
+
 async def test_a_webhook_without_data_sends_the_application():
     lab = Lab(answers={URL: (200, "")})
     await once(lab, "webhook", {"url": {"value": URL}})
