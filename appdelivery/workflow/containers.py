@@ -90,16 +90,15 @@ def fail_fast(w: Work, step: StepSpec) -> bool:
 
 
 def room(w: Work, name: str) -> bool:
-    """Whether what holds a step lets one more of its steps begin.  What waits between attempts has begun."""
+    """Whether what holds a step lets one more of its steps begin.  What has begun keeps its place between attempts, and
+    a foreach keeps one for all of its items."""
+    if w.rows[name].state != "pending":
+        return True
     step = w.dag.of(name)
-    limits = []
-    if name != step.name and step.foreach is not None:
-        limits.append((step.name, step.foreach.parallelism))
-    if step.group:
-        limits.append((step.group, w.dag.steps[step.group].concurrency))
-    return all(not most or _begun(w, holder, name) < most for holder, most in limits)
-
-
-def _begun(w: Work, holder: str, but: str) -> int:
-    inner = [w.rows[one] for one in w.inner(holder) if one not in (but, dags.parent(but))]
-    return sum(1 for row in inner if row.state in ("running", "waiting", "suspended"))
+    if name != step.name:
+        holder, most = step.name, step.foreach.parallelism if step.foreach else 0
+    else:
+        holder, most = step.group, w.dag.steps[step.group].concurrency if step.group else 0
+    if not most:
+        return True
+    return sum(1 for one in w.inner(holder) if w.rows[one].state in ("running", "waiting", "suspended")) < most

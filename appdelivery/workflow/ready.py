@@ -47,7 +47,7 @@ def _inside(w: Work, step: StepSpec) -> bool:
     if step.foreach is not None and not w.closed:
         for name in w.inner(step.name):
             row = w.rows[name]
-            if row.state == "pending" or (row.state == "waiting" and _due(w, row)):
+            if (row.state == "pending" and _needs(w, step)) or (row.state == "waiting" and _due(w, row)):
                 moved |= _start(w, step, row)
                 moved |= containers.fail_fast(w, step)
     return containers.close(w, step) or moved
@@ -59,9 +59,12 @@ def _due(w: Work, row: StepState) -> bool:
 
 def _needs(w: Work, step: StepSpec) -> bool:
     """Rule 6."""
-    if step.group and w.rows[step.group].state != "running":
-        return False
-    return not w.dag.before[step.name] & ~w.over
+    waits_for = w.dag.before[step.name]
+    if step.group:
+        if w.rows[step.group].state != "running":
+            return False
+        waits_for |= w.dag.before[step.group]  # which a retry may have opened again
+    return not waits_for & ~w.over
 
 
 def _begin(w: Work, step: StepSpec, row: StepState) -> bool:
@@ -75,6 +78,8 @@ def _begin(w: Work, step: StepSpec, row: StepState) -> bool:
             return _start(w, step, row)
         items = None
         if step.foreach is not None:
+            if not containers.room(w, step.name):
+                return False
             _inputs(w, step)
             items = facts.items(w, step, containers.ITEMS)
     except errors.SpecError as error:

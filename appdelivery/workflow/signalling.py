@@ -137,6 +137,9 @@ def _reopen_around(w: Work, name: str) -> None:
 
 
 def _open_again(row: StepState) -> StepState:
+    """A group that never began is looked at from the beginning."""
+    if row.first_started_at is None:
+        return blank(row)
     return changed(row, state="running", reason="", message="", finished_at=None, outputs={}, deadline=None)
 
 

@@ -194,6 +194,26 @@ def test_retry_of_a_step_in_a_group_opens_the_group_again():
     assert run.states() == {"g": OK, "g/a": OK, "g/b": OK, "c": OK}
 
 
+def test_restart_of_a_step_in_a_group_that_was_not_reached_waits_for_what_is_before_the_group():
+    flow = "steps: [{name: a, type: x}, {name: g, type: step-group, subSteps: [{name: b, type: x}]}]"
+    run = Simulated(flow, all_done(a=[Wait(timedelta(seconds=1), None, "w"), Done()])).go()
+    run.signal("restart", "b")
+    run.go()
+    assert run.states() == {"a": "waiting", "g": "pending", "g/b": "pending"}
+    assert run.sleep().run.state == OK
+
+
+def test_restart_of_a_step_in_a_group_that_was_skipped_asks_the_condition_again():
+    flow = "steps: [{name: a, type: x}, {name: g, type: step-group, if: context.go == true, subSteps: [{name: b, type: x}]}]"
+    run = Simulated(flow, all_done(), context={"go": False}).go()
+    assert run.reasons() == {"a": OK, "g": SKIP, "g/b": SKIP}
+    run.signal("restart", "b")
+    assert run.go().reasons() == {"a": OK, "g": SKIP, "g/b": SKIP}
+    run.run = changed(run.run, context={"go": True})
+    run.signal("restart", "b")
+    assert run.go().reasons() == {"a": OK, "g": OK, "g/b": OK}
+
+
 def test_a_step_that_may_have_called_waits_for_a_person():
     from appdelivery.workflow import results
 
@@ -555,3 +575,11 @@ def test_a_busy_step_does_not_start():
     run = Simulated("steps: [{name: a, type: x}]", all_done())
     at = changed(run.at(), busy=frozenset({"a"}))
     assert decide.decide(run.dag, run.run, run.rows.values(), (), at).start == ()
+
+
+def test_a_foreach_takes_one_place_in_its_group_and_what_has_begun_keeps_its_own():
+    """Two steps that each waited for the other's place would wait for ever."""
+    flow = "steps: [{name: g, type: step-group, concurrency: 1, subSteps: [{name: a, type: x}, {name: b, type: x, foreach: {items: [0, 1]}}]}]"
+    run = Simulated(flow, all_done(**{"g/a": [AGAIN, Done()]})).go()
+    assert run.states() == {"g": "running", "g/a": "waiting", "g/b": "pending"}
+    assert run.sleep().run.state == OK
