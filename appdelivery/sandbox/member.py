@@ -9,6 +9,7 @@ import asyncio
 
 from appdelivery.sandbox import clock, controllers, storage
 from appdelivery.sandbox.cluster import Cluster
+from appdelivery.sandbox.controllers import objects
 from appdelivery.sandbox.faults.faults import Faults
 from appdelivery.sandbox.http.access import Access, Identity, administrator
 from appdelivery.sandbox.http.app import App
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from appdelivery.sandbox.storage import Body
 
 USUAL = 0.3  # of what a pod requests: an autoscaler with no script has something to measure
-NAMESPACES = ("", "namespaces")
 SYSTEM = "kube-system"
 QUERIES = "/api/v1/query"
 MOMENT = 0.5  # seconds in which changes of the traffic are gathered
@@ -63,20 +63,21 @@ class Member:
         self,
         setup: Setup,
         *,
-        restore: Callable[[Cluster], bool] | None = None,
+        restore: Callable[[Cluster], None] | None = None,
         speed: float = 1.0,
         more: Mapping[str, ASGI] | None = None,
         on_partition: Callable[[], None] | None = None,
         soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
-        """restore: fills the cluster from a state file; True when there was something.  more: applications beside the
+        """restore: fills the cluster from a state file.  more: applications beside the
         protocol, by path prefix."""
         self.setup = setup
         self.cluster = Cluster(setup.name, clock=clock.Clock(speed))
-        self.restored = restore(self.cluster) if restore is not None else False
+        if restore is not None:
+            restore(self.cluster)
         _serve_custom_kinds(self.cluster)
-        if setup.uid and self.cluster.storage.family(NAMESPACES).get(("", SYSTEM)) is None:
-            self.cluster.storage.commit(storage.ADDED, NAMESPACES, _system(setup.uid, self.cluster.clock.stamp()))
+        if setup.uid and self.cluster.storage.family(objects.NAMESPACES).get(("", SYSTEM)) is None:
+            self.cluster.storage.commit(storage.ADDED, objects.NAMESPACES, _system(setup.uid, self.cluster.clock.stamp()))
         self.controllers = controllers.start(self.cluster, nodes=setup.nodes, seed=setup.seed, certificate=setup.certificate)
         self.controllers.figures.usual = USUAL
         self.access = Access(identities(setup.tokens))

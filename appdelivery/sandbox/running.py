@@ -146,17 +146,18 @@ class Sandbox:
         with contextlib.suppress(errors.AppError):  # `work` raises it
             self.flush()
 
-    def _attach(self, cluster: Cluster) -> bool:
-        return self.plan.state.attach(cluster) if self.plan.state is not None else False
+    def _attach(self, cluster: Cluster) -> None:
+        if self.plan.state is not None:
+            self.plan.state.attach(cluster)
 
-    def _emptied(self, revision: int) -> Callable[[Cluster], bool]:
-        def restore(cluster: Cluster) -> bool:
+    def _emptied(self, revision: int) -> Callable[[Cluster], None]:
+        def restore(cluster: Cluster) -> None:
             cluster.storage.restore(revision, iter(()))
-            return self._attach(cluster)
+            self._attach(cluster)
 
         return restore
 
-    def _member(self, place: int, setup: Setup, restore: Callable[[Cluster], bool]) -> Member:
+    def _member(self, place: int, setup: Setup, restore: Callable[[Cluster], None]) -> Member:
         return Member(
             setup,
             restore=restore,

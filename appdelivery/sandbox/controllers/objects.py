@@ -71,11 +71,6 @@ def controller_of(body: Body) -> dict[str, Any] | None:
     return None
 
 
-def is_controlled_by(body: Body, owner: Body) -> bool:
-    reference = controller_of(body)
-    return reference is not None and reference["uid"] == owner["metadata"]["uid"]
-
-
 def owner_reference(owner: Body) -> dict[str, Any]:
     return {
         "apiVersion": owner["apiVersion"],
