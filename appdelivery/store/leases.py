@@ -57,7 +57,7 @@ _released = (
         failures=sa.bindparam("count"),
         error=sa.bindparam("words"),
     )
-    .returning(work_item.c.due_at)
+    .returning(work_item.c.due_at, work_item.c.priority)
 )
 _free = sa.or_(work_item.c.lease_until.is_(None), work_item.c.lease_until <= sa.bindparam("now"))
 _waiting = (
@@ -81,7 +81,7 @@ def wake(
     fresh = {"generation": 1, "due_at": now, "priority": priority, "fence": 0, "failures": 0}
     if ordered:
         connection.execute(_wake(connection.dialect.name), [{"kind": key.kind, "id": key.id} | fresh for key in ordered])
-        store.hint(connection, ordered)
+        store.hint(connection, ordered, priority)
 
 
 @functools.cache
@@ -157,7 +157,7 @@ def release(store: Store, lease: Lease, due_at: datetime | None, error: str) -> 
         change |= {"mine": lease.fence, "usual": USUAL.get(lease.key.kind, ROUTINE)}
         left = connection.execute(_released, _named(lease.key) | change).first()
         if left is not None and left.due_at is not None and left.due_at <= now:
-            store.hint(connection, [lease.key])
+            store.hint(connection, [lease.key], left.priority)
 
     store.write(work)
 

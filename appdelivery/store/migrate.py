@@ -164,6 +164,8 @@ def _upgrade_file(path: str, scripts: str) -> None:
 
 
 def _remote(location: str, master_key_file: str, scripts: str) -> tuple[int, int]:
+    from appdelivery.store import dispatch_procrastinate
+
     engine = postgres.engine(location, worker="db-migrate", lock_timeout_s=WAIT_S, read=False)
     where = postgres.shown(location)
     try:
@@ -176,10 +178,12 @@ def _remote(location: str, master_key_file: str, scripts: str) -> tuple[int, int
                 key_file = master_key_file or os.environ.get(keys.VARIABLE, "")
                 master = keys.read(key_file) if key_file else None
                 create.fill(connection, master=master, now=now, by="db-migrate")
+                dispatch_procrastinate.migrate(connection)
                 return 0, int(connection.execute(_schema).scalar_one())
             before = int(connection.execute(_schema).scalar_one())
             if before < newest(scripts):
                 upgrade(connection, scripts)
+            dispatch_procrastinate.migrate(connection)
             return before, int(connection.execute(_schema).scalar_one())
     finally:
         engine.dispose()

@@ -63,7 +63,7 @@ class Store:
         self.writable = writable
         self.sqlite = engine.dialect.name == "sqlite"
         self.notices: list[str] = []
-        self.enqueue: Callable[[sa.Connection, Sequence[WorkKey]], None] | None = None
+        self.enqueue: Callable[[sa.Connection, Sequence[WorkKey], int], None] | None = None
         self.listeners: list[Callable[[Sequence[WorkKey]], None]] = []
         self.digest_key: bytes | None = None  # opened once, by installation.digest_key
         self._gate = gate.Gate(path, lock_timeout_s)
@@ -97,14 +97,14 @@ class Store:
                 tell(woken)
         return made
 
-    def hint(self, connection: sa.Connection, keys: Sequence[WorkKey]) -> None:
+    def hint(self, connection: sa.Connection, keys: Sequence[WorkKey], priority: int) -> None:
         """Inside a transaction that makes items due: whoever serves them need not wait for its next look."""
         if (woken := connection.get_execution_options().get("appctl_woken")) is not None:
             woken.extend(keys)
         if not self.sqlite:
             connection.execute(_notify)
         if self.enqueue is not None:
-            self.enqueue(connection, keys)
+            self.enqueue(connection, keys, priority)
 
     def now(self, connection: sa.Connection) -> datetime:
         """PostgreSQL: the database's clock, since clocks of two computers are never compared."""

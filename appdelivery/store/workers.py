@@ -21,6 +21,12 @@ DEAD = timedelta(seconds=30)  # without a beat
 _beats = sa.select(worker).where(worker.c.seen_at > sa.bindparam("since")).order_by(worker.c.id)
 
 
+def any_living(connection: sa.Connection) -> bool:
+    """In PostgreSQL, by its clock."""
+    beats = sa.select(worker.c.id).where(worker.c.seen_at > sa.func.clock_timestamp() - DEAD)
+    return connection.execute(beats.limit(1)).first() is not None
+
+
 def heartbeat(store: Store, me: Worker) -> Sequence[Worker]:
     def work(connection: sa.Connection) -> Sequence[Worker]:
         now = store.now(connection)
