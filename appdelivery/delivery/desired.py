@@ -218,6 +218,19 @@ def _unfrozen(body: dict[str, Any], frozen: Sequence[str]) -> dict[str, Any]:
     return rest
 
 
+def kept_fields(item: Desired, left: Sequence[str]) -> tuple[str, ...]:
+    """Patterns of fields of an object that is there which are sent as they are.  left: fields that others own; an apply
+    leaves them out, but where the whole object is replaced that would reset them."""
+    return (*item.once, *(left if item.put else ()))
+
+
+def as_live(body: dict[str, Any], live: dict[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    """To leave fields out instead would give them up: the API server takes a field away that its last owner no longer sends."""
+    shown = normal.normalised(live, []) if live["kind"] == "Secret" else live
+    made: dict[str, Any] = paths.as_live(body, shown, fields)
+    return made
+
+
 def without_cluster(rendered: Rendered, cluster: str) -> ClusterFacts:
     """Facts of a cluster that serves exactly what was rendered: for questions that need none."""
     served: dict[Kind, Served] = {}

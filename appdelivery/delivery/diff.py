@@ -13,8 +13,9 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import compare, plan
+from appdelivery.delivery import compare, plan, send
 from appdelivery.delivery import conflict as conflicts
+from appdelivery.delivery import desired as wanting
 from appdelivery.delivery.look import Known
 from appdelivery.delivery.policies import Policies
 from appdelivery.delivery.ports import ApplyOptions
@@ -174,7 +175,11 @@ async def _updated(
     live = asking.there.get(item.identity)
     if live is None:
         return await _created(asking, name, item)
+    if change.why.code == send.NOTED:
+        return _hunk(name, change.action, [], [change.why.text])
     left, notes = left_out(item, asking.rows.get(item.identity), scaled, change)
+    if change.action == "update" and (kept := wanting.kept_fields(item, left)):
+        item = changed(item, body=wanting.as_live(item.body, live.body, kept))
     try:
         by_scaler = plan.targeted(scaled, item.subject) is not None
         answer, yielded, more = await tried(asking, item, left, scaled=by_scaler, change=change)
@@ -216,7 +221,10 @@ async def tried(
     """The answer of a dry run that decides conflicts as the real one would, the paths it yields, and what is said."""
     owner = marks.owner_app(item.body["metadata"]["annotations"][marks.OWNER])
     assert owner is not None
-    how = ApplyOptions(marks.manager_of(owner[1]), dry_run=True, leave_out=left)
+    whole = item.put and change is not None and change.action == "update"
+    how = ApplyOptions(
+        marks.manager_of(owner[1]), dry_run=True, mode="replace" if whole else "apply", leave_out=() if whole else left
+    )
     place = item.subject.cluster, item.subject.ref, item.body
     try:
         return (await asking.fleet.apply(*place, how)).body, (), []

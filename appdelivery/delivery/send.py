@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.delivery import adopt, conflict, handover, normal, paths, plan, replace, sharing
+from appdelivery.delivery import adopt, conflict, desired, handover, plan, replace, sharing
 from appdelivery.delivery.ports import Applied, ApplyOptions, DeleteOptions, ObjectApplied
 from appdelivery.model import fieldpath, marks, names, redact
 from appdelivery.model.change import Outcome
@@ -202,9 +202,8 @@ async def _update(one: _Sending) -> Applied:
     if scaled is not None and one.fact is not None and one.fact.owns_replicas:
         one.requests += await handover.hold(one.run.fleet, one.cluster, one.ref)
     body, version = _body(one, scaled), 0
-    as_live = (*one.item.once, *(left if one.item.put else ())) if one.fact is not None else ()
-    if as_live:
-        body, version = await _with_live(one, body, as_live)
+    if one.fact is not None and (kept := desired.kept_fields(one.item, left)):
+        body, version = await _with_live(one, body, kept)
     applied = await _apply(one, body, left, scaled=scaled is not None, retake=retake, version=version)
     if let := await handover.let_go(one.run.fleet, one.cluster, one.ref, applied.body):
         # The object's version moved, our fields did not: what was recorded of them stays true.
@@ -213,15 +212,13 @@ async def _update(one: _Sending) -> Applied:
     return applied
 
 
-async def _with_live(one: _Sending, body: dict[str, Any], patterns: Sequence[str]) -> tuple[dict[str, Any], int]:
-    """The object with some fields as they are, and the version they were read at.  To leave them out instead would give
-    them up: the API server takes a field away that its last owner no longer sends."""
+async def _with_live(one: _Sending, body: dict[str, Any], fields: Sequence[str]) -> tuple[dict[str, Any], int]:
+    """The object with some fields as they are, and the version they were read at."""
     one.requests += 1
     live = (await one.run.fleet.read(one.cluster, [one.ref])).get(one.ref)
     if live is None:
         return body, 0
-    shown = normal.normalised(live.body, []) if live.body["kind"] == "Secret" else live.body
-    return paths.as_live(body, shown, patterns), live.version
+    return desired.as_live(body, live.body, fields), live.version
 
 
 def _retaken(one: _Sending, scaled: bool) -> tuple[str, ...]:

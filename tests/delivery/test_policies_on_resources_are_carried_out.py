@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 
 import pytest
-from fakes.stage import Part, Stage, claim, config, deployment, job, policy, ref
+from fakes.stage import Part, Stage, claim, config, deployment, hpa, job, policy, ref
 
 from appdelivery import errors
-from appdelivery.delivery import paths, plan, policies, sharing
+from appdelivery.delivery import diff, paths, plan, policies, sharing
 from appdelivery.model import marks
 from appdelivery.model.refs import AppKey
 
@@ -407,3 +407,53 @@ async def test_a_job_is_not_shared_by_name_alone():
     given = rule("shared-resource", {"resourceNames": ["other"]})
     with pytest.raises(errors.Refused):
         await beside(first, "api").deliver(Part("web", [job("common")]), given=given)
+
+
+# --- what a diff shows -----------------------------------------------------------------------------------------------
+async def hunks(stage, *parts, **options):
+    made, wanted, known = await stage.planned(*parts, **options)
+    rows = stage.journal.inventory(stage.app)
+    found = await diff.live(stage.fleet, made, wanted, key=stage.installation.digest_key, inventory=rows, known=known)
+    return [([operation["path"] for operation in hunk["operations"]], hunk["notes"]) for hunk in found]
+
+
+async def test_a_diff_shows_no_change_of_a_field_that_is_sent_once():
+    stage, given = Stage(), once(path="data.key")
+    await stage.deliver(Part("web", [config("web", key="first", more="1")]), given=given)
+    assert await hunks(stage, Part("web", [config("web", key="second", more="2")]), given=given) == [(["/data/more"], [])]
+
+
+async def test_a_diff_shows_what_a_replacement_removes():
+    stage, given = Stage(), rule("resource-update", strategy={"op": "replace"})
+    await stage.deliver(Part("web", [config("web", key="1")]), given=given)
+    stage.fleet.edit(ref(config("web")), {"data": {"foreign": "x"}})
+    ((found, _),) = await hunks(stage, Part("web", [config("web", key="2")]), given=given)
+    assert sorted(found) == ["/data/foreign", "/data/key"]
+
+
+async def test_a_diff_of_a_shared_object_says_that_only_a_note_is_written():
+    first = Stage()
+    await first.deliver(common(from_="web"), given=SHARE)
+    found = await hunks(beside(first, "api"), common(from_="api"), given=SHARE)
+    assert found == [([], ["application shop/web writes it; it is shared, which is noted on it"])]
+
+
+# --- garbage-collect after a failure ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_continue_on_failure_deletes_although_something_failed(goes_on):
+    stage, given = Stage(), [policy("garbage-collect", continueOnFailure=goes_on)]
+    await stage.deliver(Part("web", [config("web")]), OTHERS)
+    stage.fleet.fault(lambda: errors.Rejected("no", fields=[("data", "bad")]), verb="apply", name="shop/new", times=-1)
+    ended = await stage.deliver(OTHERS, Part("new", [config("new")]), given=given)
+    assert ended.outcome == "failed"
+    assert (stage.live(config("web")) is None) == goes_on
+
+
+async def test_replicas_of_an_autoscaler_survive_a_replacement():
+    stage, given = Stage(), rule("resource-update", strategy={"op": "replace"})
+    part = [deployment("web", replicas=2), hpa("web")]
+    await stage.deliver(Part("web", part), given=given)
+    stage.fleet.world().edit(ref(part[0]), {"spec": {"replicas": 5}}, manager="kube-controller-manager", subresource="scale")
+    await stage.deliver(Part("web", [deployment("web", replicas=2, image="example/web:2"), hpa("web")]), given=given)
+    live = stage.live(deployment("web"))
+    assert (live["spec"]["replicas"], live["spec"]["template"]["spec"]["containers"][0]["image"]) == (5, "example/web:2")
