@@ -7,7 +7,7 @@ import pytest
 from appdelivery import errors
 from appdelivery.language.text import yaml_in
 from appdelivery.model import reading
-from appdelivery.model.application import Input, Output
+from appdelivery.model.application import Foreach, Input, Output, Retry
 
 HEAD = """apiVersion: core.oam.dev/v1beta1
 kind: Application
@@ -21,6 +21,8 @@ DOCUMENT = """apiVersion: core.oam.dev/v1alpha1
 kind: Workflow
 metadata: {name: flow}
 """
+
+
 def documents(text, **options):
     trees = yaml_in.load(text.encode(), "app.yaml")
     return reading.documents([("app.yaml", index, tree) for index, tree in enumerate(trees)], **options)
@@ -99,6 +101,15 @@ steps:
         ("steps: [{type: x, retry: {limit: 21}}]", ("steps", 0, "retry", "limit"), "21 is not between 0 and 20"),
         ("steps: [{type: x, foreach: {as: n}}]", ("steps", 0, "foreach"), "missing 'items'"),
         ("steps: [{type: x, effects: twice}]", ("steps", 0, "effects"), "expected one of once, repeatable"),
+        ("steps: [{type: x, retry: {factor: 0.5}}]", ("steps", 0, "retry", "factor"), "0.5 is not between 1 and 10"),
+        ("steps: [{type: x, foreach: {items: [1], as: status}}]", ("steps", 0, "foreach", "as"), "'status' cannot name an item"),
+        ("steps: [{type: x, foreach: {items: [1], as: a-b}}]", ("steps", 0, "foreach", "as"), "'a-b' cannot name an item"),
+        ("steps: [{type: step-group, retry: {limit: 1}, subSteps: [{type: x}]}]", ("steps", 0, "retry"), "a step-group has no retry; write it on its subSteps"),
+        ("steps: [{type: step-group, foreach: {items: [1]}, subSteps: [{type: x}]}]", ("steps", 0, "foreach"), "a step-group has no foreach"),
+        ("steps: [{type: step-group, effects: once, subSteps: [{type: x}]}]", ("steps", 0, "effects"), "a step-group has no effects"),
+        ("steps: [{type: step-group, outputs: [{name: a, valueFrom: b}], subSteps: [{type: x}]}]", ("steps", 0, "outputs"), "a step-group has no outputs"),
+        ("steps: [{type: x, name: a/b}]", ("steps", 0, "name"), "'a/b' is not a name"),
+        ("steps: [{type: x, name: 'a[0]'}]", ("steps", 0, "name"), "'a[0]' is not a name"),
         ("steps: [{type: x, name: '${{ a }}'}]", ("steps", 0, "name"), "'${{' is not evaluated here"),
     ],
 )  # fmt: skip
@@ -152,6 +163,24 @@ steps:
     assert (first.name, first.inputs) == ("step-1-0", (Input("elsewhere", "x.y"),))
     assert (second.condition, second.outputs) == ("always", (Output("o", "p"),))
     assert second.path == ("steps", 1, "subSteps", 1)
+
+
+def test_what_a_step_says_of_retries_items_effects_and_groups_is_kept():
+    found = documents(
+        DOCUMENT
+        + """
+steps:
+- {name: a, type: x, effects: once, meta: {alias: A}, retry: {limit: 0, interval: 1500ms, backoff: linear, factor: 3, max: 2m}}
+- {name: b, type: x, retry: {}, foreach: {items: "${{ context.l }}", as: zone, parallelism: 2, failFast: false}}
+- {name: c, type: x, foreach: {items: [1]}}
+- {name: g, type: step-group, mode: StepByStep, concurrency: 3, subSteps: [{type: y}]}
+"""
+    )
+    a, b, c, g = found.workflows["default", "flow"].steps
+    assert (a.once, a.alias, a.retry) == (True, "A", Retry(0, 1.5, "linear", 3.0, 120.0))
+    assert (b.retry, b.foreach) == (Retry(), Foreach("${{ context.l }}", "zone", 2, fail_fast=False))
+    assert (c.retry, c.foreach) == (None, Foreach([1], "item", 0, fail_fast=True))
+    assert (g.mode, g.concurrency) == ("StepByStep", 3)
 
 
 def test_a_workflow_run_is_checked_and_refused():
