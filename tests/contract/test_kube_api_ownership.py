@@ -180,6 +180,16 @@ async def test_force_takes_a_field_over(api: Api) -> None:
     }
 
 
+async def test_an_apply_is_timed_when_it_changes_something_be_it_an_order(api: Api) -> None:
+    ports = [{"name": "a", "port": 80}, {"name": "b", "port": 81}]
+    (await api.apply(api.object("v1", "Service", "web", spec={"ports": ports}), "one")).ok(201)
+    for manager, applied, timed in (("two", ports, False), ("three", ports[::-1], True)):
+        reply = (await api.apply(api.object("v1", "Service", "web", spec={"ports": applied}), manager)).ok(200)
+        assert [one["name"] for one in reply.body["spec"]["ports"]] == [one["name"] for one in applied]
+        (entry,) = [one for one in reply.meta["managedFields"] if one["manager"] == manager]
+        assert ("time" in entry) is timed
+
+
 async def test_a_manager_that_lost_every_field_is_gone(api: Api) -> None:
     await api.apply(api.config(data={"a": "1"}), "one")
     reply = (await api.apply(api.config(data={"a": "2"}), "two", force="true")).ok(200)

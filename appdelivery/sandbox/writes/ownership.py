@@ -309,8 +309,7 @@ def _apply(write: Write, live: Body, config: Body, managed: Managed, *, force: b
     entry.take(entry.paths - STRIPPED)
     if before is not None and entry.paths == before.paths:
         entry.tree = before.tree
-    compared = merging.compare(write.type, live, merged)
-    if not (compared.added or compared.modified or compared.removed):
+    if merged == live:  # the order of a list counts, though it is no field of anybody's
         entry.time = before.time if before is not None else None
     return merged, after
 
