@@ -59,13 +59,16 @@ def recorded(
 ) -> Recorded:
     """rows: those of the run, for the sum of its outputs.  same_try: the Fail stands for an error of the world, so that
     nothing is known of what the step began: it looks again with its cursor, where another failure begins anew."""
-    if isinstance(result, Done):
-        return _done(dag, run, start, result, now=now, rows=rows)
-    if isinstance(result, Wait):
-        return _wait(start, result, now)
-    if isinstance(result, Suspend):
-        return _suspend(start, result, now)
-    return _fail(run, start, result, now=now, same_try=same_try)
+    try:
+        if isinstance(result, Done):
+            return _done(dag, run, start, result, now=now, rows=rows)
+        if isinstance(result, Wait):
+            return _wait(start, result, now)
+        if isinstance(result, Suspend):
+            return _suspend(start, result, now)
+        return _fail(run, start, result, now=now, same_try=same_try)
+    except errors.Bug as bug:  # of the action, and no reason for the pass to end
+        return _ended(start, now, "Action", "internal", bug.message)
 
 
 def unsure(start: Start, message: str) -> Recorded:

@@ -6,6 +6,7 @@ consumed without effect.  A signal for a step whose attempt is in flight stays u
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from appdelivery.model.record import changed
@@ -72,7 +73,7 @@ def _reset(w: Work, name: str, *, whole: bool) -> None:
     """A step, or with `whole` false only the group around steps that are reset."""
     row = w.rows[name]
     if not whole:
-        w.put(_open_again(row))
+        w.put(_open_again(w, row))
         return
     for one in [row, *[item for item in w.rows.values() if item.name.startswith(f"{name}[")]]:
         w.put(blank(one))
@@ -133,14 +134,16 @@ def _reopen_around(w: Work, name: str) -> None:
     for one in [*around, *([step.group] if step.group else [])]:
         row = w.rows[one]
         if row.state in TERMINAL:
-            w.put(_open_again(row))
+            w.put(_open_again(w, row))
 
 
-def _open_again(row: StepState) -> StepState:
-    """A group that never began is looked at from the beginning."""
+def _open_again(w: Work, row: StepState) -> StepState:
+    """With its whole time.  A group that never began is looked at from the beginning."""
     if row.first_started_at is None:
         return blank(row)
-    return changed(row, state="running", reason="", message="", finished_at=None, outputs={}, deadline=None)
+    timeout = w.dag.of(row.name).timeout
+    until = w.at.now + timedelta(seconds=timeout) if timeout else None
+    return changed(row, state="running", reason="", message="", finished_at=None, outputs={}, deadline=until)
 
 
 def _resume(w: Work, signal: Signal, name: str) -> None:

@@ -459,6 +459,23 @@ def test_a_cursor_that_is_too_large_fails_the_step():
     assert "its cursor is 20002 bytes" in run.rows["a"].message
 
 
+@pytest.mark.parametrize("answer", [Done({"o": {1, 2}}), Wait(None, object(), "w"), Suspend("s", cursor=b"x")])
+def test_what_is_no_json_fails_the_step_and_nothing_else(answer):
+    run = Simulated("steps: [{name: a, type: x}, {name: b, type: x, if: always}]", all_done(a=[answer])).go()
+    assert (run.reasons(), run.run.state) == ({"a": "failed Action", "b": OK}, "failed")
+    assert "no JSON" in run.rows["a"].message
+
+
+def test_a_group_that_is_opened_again_has_its_whole_time():
+    flow = "steps: [{name: g, type: step-group, timeout: 10s, subSteps: [{name: a, type: x}]}]"
+    waits = Wait(timedelta(seconds=6), None, "w")
+    run = Simulated(flow, all_done(**{"g/a": [waits, waits, waits, Done()]})).go().sleep()
+    assert run.reasons() == {"g": "failed Timeout", "g/a": "failed Timeout"}
+    run.later(100).signal("retry", "g")
+    assert run.go().rows["g"].deadline == run.now + timedelta(seconds=10)
+    assert run.sleep().run.state == OK
+
+
 def test_secret_outputs_are_named():
     flow = "steps: [{name: a, type: x, outputs: [{name: p, valueFrom: output.p, secret: true}]}]"
     run = Simulated(flow, {"a": [Done({"p": "s3cret", "q": "t"}, secret=("q",))]}).go()
