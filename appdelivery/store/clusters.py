@@ -261,7 +261,7 @@ def _reached(row: Any, server_version: str, now: datetime) -> dict[str, Any]:
 
 def _fresh(connection: sa.Connection, now: datetime, name: str, told: tuple[str, str, str]) -> bool:
     row = connection.execute(sa.select(cluster).where(_this), {"key": name}).first()
-    if row is None or row.admin == "forgotten" or row.reach != "ready" or row.observed_at is None:
+    if row is None or row.admin == "forgotten" or row.reach != "ready" or row.failures or row.observed_at is None:
         return False
     return (row.uid, row.server, row.server_version) == told and now - row.observed_at < FRESH
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CANARY = "canary-7f3a91c0-never-shown"
-Run = "Callable[..., running.Done]"
 
 
 @pytest.fixture
@@ -242,6 +243,18 @@ def test_a_cluster_that_does_not_answer_ends_a_probe_with_one(appctl: Callable[.
 
 
 # --- the whole way, as processes ---
+
+
+@pytest.mark.slow
+def test_looking_at_the_registry_imports_no_library_of_clusters(registered: None) -> None:
+    code = (
+        "import sys; from appdelivery.cli import main; code = [main(['cluster', *w]) for w in (['list'], ['show', 'eu-1'],"
+        " ['cordon', 'eu-1'], ['label', 'eu-1', 'a=b'])]; print(code, *sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("[0, 0, 0, 0]")
+    assert not {"aiohttp", "kr8s", "jinja2", "jsonschema", "alembic", "psycopg"} & set(last.split())
 
 
 @pytest.fixture
