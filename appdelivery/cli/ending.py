@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from appdelivery.delivery.work import Ended
+    from appdelivery.model.refs import AppKey
     from appdelivery.platform.documents import Loaded
     from appdelivery.platform.live import Waited
     from appdelivery.platform.planning import Planned
@@ -27,31 +28,56 @@ DONE = (
 )
 
 
+def carried_on(ended: Ended, app: AppKey, args: Namespace) -> int:
+    """As `release`, of a release that another command has opened."""
+    if getattr(args, "output", None) == "json":
+        printing.answer({"release": ended.release, "outcome": ended.outcome, "message": ended.message}, "json")
+    else:
+        _said(ended, app, printing.colours(args, sys.stdout))
+    _reasons(ended, app, args)
+    return _code(ended)
+
+
 def release(ended: Ended, planned: Planned, args: Namespace, loaded: Loaded | None = None) -> int:
     """The result on stdout; reasons of a failure on stderr, with their place in the documents where those are at hand."""
     colour = printing.colours(args, sys.stdout)
     if getattr(args, "output", None) == "json":
         printing.answer(tree(ended, planned), "json")
     else:
-        counts = [f"{ended.counts[a]} {word}" for a, word in DONE if ended.counts.get(a)]
-        outcome = printing.paint(ended.outcome, printing.BY_WORD.get(ended.outcome, ""), on=colour)
-        said = f": {clean.text(ended.message)}" if ended.message else ""
-        sys.stdout.write(f"{planned.app} release {ended.release} {outcome}{said}\n")
-        if counts:
-            sys.stdout.write(f"  {', '.join(counts)}\n")
-    for warning in ended.warnings:
-        printing.notice(f"warning: {clean.text(warning)}", args)
-    for change in ended.pending:
-        printing.notice(f"kept: {change.subject.ref}: {clean.text(change.why.text)}", args)
-        _hint(change.why.detail.get("hint", ""), args)
-    for answer in ended.reports:
-        why.show(answer, planned.app, colour=printing.colours(args, sys.stderr), stream=sys.stderr)
+        _said(ended, planned.app, colour)
+    _reasons(ended, planned.app, args)
     _advise(ended, planned, args, loaded)
     if ended.outcome in ("failed", "partial"):
         again = planned.plan.base.release and planned.request == "apply"
         back = f"\n  go back:  appctl rollback {planned.app}" if again else ""
         printing.notice(f"  see more: appctl why {planned.app}{back}", args)
-    return failures.DONE if ended.outcome in ("succeeded", "superseded") else failures.NO
+    return _code(ended)
+
+
+def _code(ended: Ended) -> int:
+    """A release that waits for somebody is no failure."""
+    return failures.DONE if ended.outcome in ("succeeded", "superseded", "running") else failures.NO
+
+
+def _said(ended: Ended, app: AppKey, colour: bool) -> None:
+    counts = [f"{ended.counts[a]} {word}" for a, word in DONE if ended.counts.get(a)]
+    outcome = printing.paint(ended.outcome, printing.BY_WORD.get(ended.outcome, ""), on=colour)
+    said = f": {clean.text(ended.message)}" if ended.message else ""
+    sys.stdout.write(f"{app} release {ended.release} {outcome}{said}\n")
+    if counts:
+        sys.stdout.write(f"  {', '.join(counts)}\n")
+
+
+def _reasons(ended: Ended, app: AppKey, args: Namespace) -> None:
+    for warning in ended.warnings:
+        printing.notice(f"warning: {clean.text(warning)}", args)
+    for change in ended.pending:
+        printing.notice(f"kept: {change.subject.ref}: {clean.text(change.why.text)}", args)
+        _hint(change.why.detail.get("hint", ""), args)
+    for command in ended.next_commands:
+        printing.notice(f"  {command}", args)
+    for answer in ended.reports:
+        why.show(answer, app, colour=printing.colours(args, sys.stderr), stream=sys.stderr)
 
 
 def _advise(ended: Ended, planned: Planned, args: Namespace, loaded: Loaded | None) -> None:

@@ -29,8 +29,13 @@ def show(plan: Plan, title: str, *, colour: bool, graph: bool = False) -> None:
     sys.stdout.write(f"{clean.text(title)}\n")
     shown = [c for c in plan.changes if c.action != "unchanged"]
     width = max((len(_subject(c)) for c in shown), default=0)
-    for change in shown:
-        sys.stdout.write(f"  {line(change, width, colour=colour)}\n")
+    clusters = dict.fromkeys([change.subject.cluster for change in plan.changes])
+    for cluster in clusters:
+        here = [change for change in shown if change.subject.cluster == cluster]
+        if here and len(clusters) > 1:
+            sys.stdout.write(f"  {clean.text(cluster)}:\n")
+        for change in here:
+            sys.stdout.write(f"  {line(change, width, colour=colour)}\n")
     unchanged = plan.counts.get("unchanged", 0)
     if unchanged:
         sys.stdout.write(printing.paint(f"  = {unchanged} unchanged", "dim", on=colour) + "\n")

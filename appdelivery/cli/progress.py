@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from appdelivery.cli import asking, clean, printing
 from appdelivery.delivery.work import Seen, Started
 from appdelivery.model.change import Outcome
+from appdelivery.workflow.model import Stepped
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -85,10 +86,22 @@ def sentence(event: Any) -> str:
             else ""
         )
         return f"{subject.ref}: {VERBS[action][1]}{left}"
+    if isinstance(event, Stepped):
+        return _step(event)
     if isinstance(event, Seen):
         said = f", {event.health.message}" if event.health.message else ""
         return f"{event.subject.ref}: {event.health.state}{said}"
     return ""
+
+
+def _step(event: Stepped) -> str:
+    """Steps that somebody has written; of those that were generated only what is not as it should be."""
+    row = event.step
+    if row.state == "pending" or (event.generated and row.state in ("running", "succeeded", "skipped")):
+        return ""
+    said = f": {row.message}" if row.message else ""
+    again = f" (try {row.failures + 1})" if row.failures else ""
+    return f"step {row.name}: {row.state}{again}{said}"
 
 
 def _json_line(file: Any, event: Any) -> None:
@@ -109,5 +122,7 @@ def _json_line(file: Any, event: Any) -> None:
             "state": event.health.state,
             "message": event.health.message,
         }
+    elif isinstance(event, Stepped):
+        tree |= {"kind": "step.moved", "subject": event.step.name, "state": event.step.state, "message": event.step.message}
     file.write(json.dumps(tree, ensure_ascii=False) + "\n")
     file.flush()

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appdelivery.model.history import Managed, Release, Summary
+    from appdelivery.model.run import StepState
 
 EXAMPLE = "appctl status shop/web --tree"
 COLUMNS = ("component", "kind", "name", "health", "since", "reason")
+STEP_COLUMNS = ("step", "type", "state", "since", "tries", "message")
 WORST = ("degraded", "missing", "unknown", "progressing", "suspended", "healthy")
 
 
@@ -35,35 +37,42 @@ def run(args: Namespace) -> int:
     if args.live:
         from appdelivery.platform import live
 
-        return opening.working(args, lambda p: _live(args, live.status(p, app)), mode="read")
+        return opening.working(args, lambda p: _live(args, live.status(p, app), looking.steps(p, app)), mode="read")
 
     def work(p: local.Platform) -> int:
         summary, rows, release = looking.status(p, app)
-        return _show(summary, rows, release, args)
+        return _show(summary, rows, release, args, steps=looking.steps(p, app))
 
     return opening.reading(args, work)
 
 
-async def _live(args: Namespace, found: Any) -> int:
+async def _live(args: Namespace, found: Any, steps: Sequence[StepState]) -> int:
     summary, rows, release = await found
-    return _show(summary, rows, release, args)
+    return _show(summary, rows, release, args, steps=steps)
 
 
-def _show(summary: Summary, rows: Sequence[Managed], release: Release | None, args: Namespace) -> int:
+def _show(
+    summary: Summary, rows: Sequence[Managed], release: Release | None, args: Namespace, *, steps: Sequence[StepState]
+) -> int:
     code = 1 if args.exit_code and summary.health != "healthy" else 0
     objects = [
         row(r)
         for r in sorted(rows, key=lambda r: (WORST.index(r.health) if r.health in WORST else 2, r.component, r.ref.kind))
     ]
     if args.output in ("json", "yaml"):
-        printing.answer(tree(summary, objects, release), args.output)
+        shown = tree(summary, objects, release)
+        printing.answer({**shown, "steps": [step_row(step) for step in steps]} if steps else shown, args.output)
         return code
     colour = printing.colours(args, sys.stdout)
     head(summary, release, colour=colour)
     if args.tree:
         branches(rows, colour=colour)
     else:
-        printing.items(objects, COLUMNS, args, kind="object")
+        several = len({r.cluster for r in rows}) > 1
+        printing.items(objects, ("cluster", *COLUMNS) if several else COLUMNS, args, kind="object")
+    if steps:
+        sys.stdout.write("\n")
+        printing.items([step_row(step) for step in steps], STEP_COLUMNS, args, kind="step")
     for line in notes(rows, release):
         sys.stdout.write(clean.text(line) + "\n")
     return code
@@ -109,6 +118,19 @@ def row(managed: Managed) -> dict[str, Any]:
         "since": printing.age((identity.clock() - managed.health_since).total_seconds()) if managed.health_since else None,
         "reason": managed.health_reason,
         "yielded": [{"field": field, "manager": manager} for field, manager, _ in managed.yielded],
+    }
+
+
+def step_row(step: StepState) -> dict[str, Any]:
+    begun = step.finished_at or step.started_at
+    return {
+        "step": step.name,
+        "type": step.type,
+        "state": step.state,
+        "reason": step.reason,
+        "since": printing.age((identity.clock() - begun).total_seconds()) if begun else None,
+        "tries": step.attempt,
+        "message": step.message,
     }
 
 

@@ -14,6 +14,7 @@ from appdelivery.cli import clean
 from appdelivery.delivery.work import Seen, Started
 from appdelivery.model import duration
 from appdelivery.model.change import Outcome
+from appdelivery.workflow.model import Stepped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,8 @@ class View:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], tuple[str, str]] = {}  # (component, object) to (state, words)
         self.notes: list[str] = []
+        self.steps: dict[str, tuple[str, str]] = {}  # of a written workflow
+        self.clusters: set[str] = set()
         self.started = time.monotonic()
 
     def hear(self, event: Any) -> None:
@@ -53,6 +56,10 @@ class View:
                 self._set(event.change.subject, "progressing", "applied")
         elif isinstance(event, Seen):
             self._set(event.subject, event.health.state, event.health.message or event.health.reason)
+        elif isinstance(event, Stepped):
+            if not event.generated and event.step.state != "pending":
+                row = event.step
+                self.steps[row.name] = (row.state, row.message)
         elif isinstance(event, str):
             self.notes.append(event)
 
@@ -60,7 +67,8 @@ class View:
         self.objects[self._key(subject)] = (state, words)
 
     def _key(self, subject: Subject) -> tuple[str, str]:
-        return subject.component, f"{subject.ref.kind} {subject.ref.name}"
+        self.clusters.add(subject.cluster)
+        return f"{subject.component} on {subject.cluster}", f"{subject.ref.kind} {subject.ref.name}"
 
     def __rich__(self) -> Text:
         from rich.text import Text
@@ -68,6 +76,8 @@ class View:
         room = max(shutil.get_terminal_size().lines - 4, 6)
         out = Text()
         lines = [(note, "dim") for note in self.notes[-2:]]
+        for name, (state, words) in self.steps.items():
+            lines.append((f"step {name}  {state}{'  ' + clean.text(words) if words else ''}", STYLES.get(state, "")))
         for component in dict.fromkeys(c for c, _ in self.objects):
             lines += self._branch(component)
         hidden = len(lines) - room
@@ -83,7 +93,8 @@ class View:
         good = [entry for entry in inside if entry[1] == "healthy" or entry[2] == "applied"]
         rest = [entry for entry in inside if entry not in good]
         sign, style = ("✓", "green") if not rest else ("●", "yellow")
-        lines = [(f"{sign} {component}  {len(good)}/{len(inside)}", style)]
+        shown = component if len(self.clusters) > 1 else component.rpartition(" on ")[0]
+        lines = [(f"{sign} {shown}  {len(good)}/{len(inside)}", style)]
         for i, (name, state, words) in enumerate(rest):
             stem = "└─" if i == len(rest) - 1 else "├─"
             lines.append((f"  {stem} {SIGNS.get(state, '▸')} {name}  {clean.text(words)}", STYLES.get(state, "")))

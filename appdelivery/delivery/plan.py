@@ -37,6 +37,11 @@ TOOLS = {
 }
 
 
+CONSENTS = (
+    "force_conflicts", "fail_on_conflict", "take_ownership", "allow_deletes", "deletes", "create_namespace", "recreate",
+)  # fmt: skip
+
+
 @record
 class Consent:
     """What somebody with the right to do so has agreed to; none of it is implied by anything else."""
@@ -48,6 +53,11 @@ class Consent:
     deletes: frozenset[str] = frozenset()  # KIND/NAME
     create_namespace: bool = False
     recreate: bool = False
+
+    def tree(self) -> dict[str, Any]:
+        """What was agreed to, as a release keeps it; nothing of what was not."""
+        given = {name: getattr(self, name) for name in CONSENTS if getattr(self, name)}
+        return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in given.items()}
 
     def by_name(self, subject: Subject) -> bool:
         wanted = f"{subject.ref.kind}/{subject.ref.name}".lower()
@@ -64,6 +74,11 @@ class Situation:
     depends_on: Mapping[str, Sequence[str]] = field(default_factory=dict)  # component to components
     trusted: bool = True  # every component rendered, the source neither failed nor came back empty (G2)
     warnings: tuple[str, ...] = ()
+
+
+def consent_of(tree: Mapping[str, Any]) -> Consent:
+    given = {name: tree[name] for name in CONSENTS if name in tree}
+    return Consent(**{**given, "deletes": frozenset(given.get("deletes", ()))})
 
 
 def plan(

@@ -130,12 +130,20 @@ def _outside(session: Session, new: dict[Identity, Node]) -> dict[Identity, Node
     return found
 
 
+async def note(session: Session) -> None:
+    """Records how healthy things are, for whoever looks while the release waits."""
+    facts = [seen for node in session.walk.nodes.values() if (seen := verdict.seen_of(node, session.run)) is not None]
+    if facts and not session.run.recorder.superseded:
+        await session.run.recorder.record(facts)
+
+
 async def finish(session: Session, outcome: str = "", message: str = "") -> Ended:
     """Prunes what is no longer wanted and records how the release ended.  outcome, message: of a workflow that did not
     come so far that anything may be deleted (failed, terminated); what no step has delivered is left as it is."""
     run, nodes = session.run, session.walk.nodes
     deletes: dict[Identity, Node] = {}
-    if run.work.prune and not outcome and not run.recorder.superseded and not _stands_in_the_way(nodes.values()):
+    goes_on = run.work.policies.continue_on_failure or not _stands_in_the_way(nodes.values())
+    if run.work.prune and goes_on and not outcome and not run.recorder.superseded:
         deletes = await _walk_deletes(session, _deletable(session.made))
         if not run.recorder.superseded:
             await _give_back(session, deletes)

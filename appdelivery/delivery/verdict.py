@@ -41,7 +41,7 @@ async def end(
         outcome, message = given
     counts = _counts(nodes, made)
     number = run.work.release.number
-    facts: list[Fact] = [seen for n in upserts.values() if (seen := _seen(n, run)) is not None]
+    facts: list[Fact] = [seen for n in upserts.values() if (seen := seen_of(n, run)) is not None]
     ended = ReleaseEnded(number, outcome, message, counts)
     event = run.recorder.event("release.ended", str(run.work.app), release=number, outcome=outcome, message=message)
     reports = await _reports(run, [n for n in nodes if n.state == "failed"]) if outcome != "superseded" else ()
@@ -113,7 +113,7 @@ def _counts(nodes: Sequence[Node], made: Plan) -> dict[str, int]:
     return counts
 
 
-def _seen(node: Node, run: Run) -> ObjectSeen | None:
+def seen_of(node: Node, run: Run) -> ObjectSeen | None:
     if node.waiting is None or node.item is None:
         return None
     health = node.waiting.health

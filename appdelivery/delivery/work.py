@@ -111,6 +111,7 @@ class Ended:
     reports: tuple[Answer, ...] = ()  # why what failed has failed
     pending: tuple[Change, ...] = ()  # deletions that a guard holds back
     warnings: tuple[str, ...] = ()
+    next_commands: tuple[str, ...] = ()  # of a release that waits: what to say to it
 
 
 @dataclass(slots=True)

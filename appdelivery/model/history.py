@@ -58,6 +58,7 @@ class Release:
     counts: dict[str, int] | None = None
     request: str = "apply"  # apply, delete
     lenient: bool = False
+    options: dict[str, Any] | None = None  # how it was asked for: cluster, wait, consent
 
 
 @record

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # What delivery carries out.  topology, override, replication and env-binding join when a deploy step places by them.
 CARRIED_OUT = (
-    "apply-once", "conflict", "debug", "drift", "garbage-collect", "health", "labels", "read-only", "resource-update",
-    "shared-resource", "take-over",
+    "apply-once", "conflict", "debug", "drift", "garbage-collect", "health", "labels", "override", "read-only",
+    "replication", "resource-update", "shared-resource", "take-over", "topology",
 )  # fmt: skip
 ONCE = ("window", "drift", "conflict", "rollback", "garbage-collect", "apply-once")
 DIVIDING = ("replicas", "rollout")  # several only when they concern different components

@@ -136,7 +136,7 @@ def request(p: Platform, planned: Planned, how: How) -> ReleaseRequest:
         cause_ref=planned.cause_ref,
         context=planned.context,
         labels=planned.labels,
-        options={"cluster": planned.targets.home, "wait": how.wait},
+        options={"cluster": planned.targets.home, "wait": how.wait, "consent": planned.consent.tree()},
         lenient=planned.lenient,
         revision=planned.revision,
     )

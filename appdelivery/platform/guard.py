@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from appdelivery.model.history import Actor
 
-VERBS = ("get", "create", "update", "delete", "rollback", "override", "register", "forget", "logs", "migrate")
+VERBS = ("get", "create", "update", "delete", "rollback", "override", "approve", "register", "forget", "logs", "migrate")
 
 
 def guard(actor: Actor, verb: str, subject: str) -> None:

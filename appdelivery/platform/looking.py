@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appdelivery.model.history import Event, Managed, Release, Revision, Summary
+    from appdelivery.model.run import StepState
     from appdelivery.platform.local import Platform
 
 
@@ -46,6 +47,16 @@ def status(p: Platform, app: AppKey) -> tuple[Summary, Sequence[Managed], Releas
     guard(p.actor, "get", str(app))
     summary = rows.get(p.store, app)
     return summary, inventory.rows(p.store, app), p.journal.newest(app)
+
+
+def steps(p: Platform, app: AppKey) -> tuple[StepState, ...]:
+    """Of the newest release's run, where somebody wrote its workflow."""
+    from appdelivery.model.run import WorkKey
+
+    found = p.journal.work(WorkKey("app", str(app)))
+    if found.run is None or all(step.use == "apply-component" for step in found.run.spec.steps):
+        return ()
+    return found.steps
 
 
 def history(p: Platform, app: AppKey, limit: int) -> tuple[Sequence[Revision], Sequence[Release]]:

@@ -16,13 +16,13 @@ from appdelivery.model.record import changed, record
 from appdelivery.placement import topology
 from appdelivery.platform.stored import Place
 from appdelivery.render import overrides, replication
-from appdelivery.workflow import defaults, spec
+from appdelivery.workflow import defaults, spec, step_actions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from appdelivery.catalog.catalog import Catalog
-    from appdelivery.model.application import Application, Policy
+    from appdelivery.model.application import Application
     from appdelivery.model.run import Spec, StepSpec
     from appdelivery.placement.topology import Registered
     from appdelivery.platform.local import Platform
@@ -55,10 +55,11 @@ def of(p: Platform, app: Application, catalog: Catalog) -> Route:
     at_home: dict[str, None] = {}
     for step in made.steps:
         if step.use == DEPLOY:
-            placed += _deployed(p, app, step)
+            placed += _deployed(p, app, step.name, arguments(catalog, app, step))
         elif step.use == APPLY:
-            where = Place(step.name, step.properties.get("cluster") or "", step.properties.get("namespace") or "")
-            name = _component(app, step)
+            given = arguments(catalog, app, step)
+            where = Place(step.name, given.get("cluster") or "", given.get("namespace") or "")
+            name = _component(app, step.name, given)
             if where.cluster or where.namespace:
                 placed.append(Placed(app, (where,), (name,)))
             else:
@@ -74,19 +75,43 @@ def resolved(catalog: Catalog, kind: str) -> spec.Resolved:
     return spec.Resolved(definition.use, tuple(definition.outputs))
 
 
-def _component(app: Application, step: StepSpec) -> str:
-    name = step.properties.get("component")
+def arguments(catalog: Catalog, app: Application, step: StepSpec) -> dict[str, Any]:
+    """What a step that delivers is told, as far as it is known before the run: where things go is not computed in it."""
+    if any(isinstance(value, str) and "${{" in value for value in _values(step.properties)):
+        message = f"step '{step.name}': what a step delivers and where is known before the run starts, not computed in it"
+        raise errors.SpecError([Problem(message, "application.workflow")])
+    definition = catalog.resolve(layouts.STEP, step.type)
+    context = {
+        **dict.fromkeys(step_actions.NAMES),
+        "name": app.key.name,
+        "appName": app.key.name,
+        "namespace": app.key.namespace,
+    }
+    return step_definitions.arguments(definition, step_definitions.fill(definition, step.properties), context)
+
+
+def _values(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, dict | list):
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            yield from _values(item)
+    else:
+        yield tree
+
+
+def _component(app: Application, step: str, given: dict[str, Any]) -> str:
+    name = given.get("component")
     if not isinstance(name, str) or name not in {component.name for component in app.components}:
         from appdelivery.model import suggest
 
         known = [component.name for component in app.components]
-        said = f"step '{step.name}': there is no component '{name}'{suggest.meant(str(name), known)}"
+        said = f"step '{step}': there is no component '{name}'{suggest.meant(str(name), known)}"
         raise errors.SpecError([Problem(said, "application.reference", hint=suggest.listed(known))])
     return name
 
 
-def _deployed(p: Platform, app: Application, step: StepSpec) -> list[Placed]:
-    chosen = _policies(app, step)
+def _deployed(p: Platform, app: Application, step: str, given: dict[str, Any]) -> list[Placed]:
+    by_name = {policy.name: policy for policy in app.policies}  # that they exist was checked when the document was read
+    chosen = [by_name[name] for name in given.get("policies") or ()]
     standing = {row.cluster for row in p.journal.inventory(app.key)}
     try:
         found = topology.topology(chosen, registered(p), default="", standing=standing)
@@ -94,27 +119,11 @@ def _deployed(p: Platform, app: Application, step: StepSpec) -> list[Placed]:
         raise errors.SpecError([changed(one, file=app.file, document=app.index) for one in error.problems]) from None
     shaped = overrides.override(app, chosen)
     copies = replication.replicate(shaped.app, chosen)
-    places = tuple([Place(step.name, one.cluster, one.namespace) for one in found])
+    places = tuple([Place(step, one.cluster, one.namespace) for one in found])
     return [Placed(copies, places, shaped.selected)] if places else []
-
-
-def _policies(app: Application, step: StepSpec) -> list[Policy]:
-    """Those that a deploy step lists, in its order; that they exist was checked when the document was read."""
-    listed: Any = step.properties.get("policies") or ()
-    if isinstance(listed, str) or any("${{" in str(name) for name in listed):
-        message = f"step '{step.name}': policies of a deploy step are known before the run starts, not computed in it"
-        raise errors.SpecError([Problem(message, "application.workflow")])
-    by_name = {policy.name: policy for policy in app.policies}
-    return [by_name[name] for name in listed]
 
 
 def registered(p: Platform) -> Sequence[Registered]:
     from appdelivery.store import clusters
 
     return [topology.Registered(one.name, one.labels, one.admin, one.reach) for one in clusters.list(p.store)]
-
-
-def properties(catalog: Catalog, step: StepSpec, given: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
-    """What the action of a step is called with, from its evaluated properties."""
-    definition = catalog.resolve(layouts.STEP, step.type)
-    return step_definitions.arguments(definition, step_definitions.fill(definition, given), context)

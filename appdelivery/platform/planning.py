@@ -90,6 +90,11 @@ class Planned:
         return sorted({part.cluster for part in self.parts}) or self.targets.names
 
     @property
+    def generated(self) -> bool:
+        """Whether nobody has written the workflow."""
+        return not (self.document.get("spec") or {}).get("workflow")
+
+    @property
     def labels(self) -> dict[str, str]:
         return dict((self.document.get("metadata") or {}).get("labels") or {})
 
@@ -178,6 +183,31 @@ def context_of(
         digest_key=p.journal.installation().digest_key,
     )
     return made if version is None else changed(made, cluster_version=version)
+
+
+async def of_release(p: Platform, release: Release, spec: Spec | None) -> Planned:
+    """The plan of a release that was opened earlier, perhaps by another process, for carrying it on.
+
+    Where the definitions still say what they said then it is rendered anew, which values that flow between components
+    need; else its manifests are taken as they are stored."""
+    from appdelivery.platform import documents
+    from appdelivery.store import applications
+
+    options = release.options or {}
+    ask = Ask(planner.consent_of(options.get("consent", {})), lenient=release.lenient)
+    if release.request == "delete":
+        return await of_deletion(p, release.app, ask)
+    content = applications.revision(p.store, release.app, release.revision)
+    app = reading.application(content.document, "the stored application", 0, lenient=True)
+    catalog = rendering.open_catalog()
+    try:
+        work = rendering.Work(documents.Loaded((app,), {}, ()), catalog)
+        made = await of_application(p, work, app, ask)
+    except errors.SpecError:
+        made = None
+    if made is None or made.rendered.key != content.key:
+        made = await of_revision(p, release.app, release.revision, ask)
+    return changed(made, revision=release.revision, spec=spec, catalog=catalog, cause=release.cause)
 
 
 async def of_revision(p: Platform, app: AppKey, number: int, ask: Ask) -> Planned:

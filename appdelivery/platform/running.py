@@ -14,11 +14,10 @@ from appdelivery.delivery import graph
 from appdelivery.delivery import session as sessions
 from appdelivery.delivery.ports import RunRequest
 from appdelivery.delivery.work import Ended
-from appdelivery.model.record import record
 from appdelivery.model.run import ENDED, Run
 from appdelivery.platform import identity, placing
-from appdelivery.workflow import cursor, decide, reconcile, steps
-from appdelivery.workflow.model import Approval, Done, Fail, Suspend
+from appdelivery.workflow import cursor, decide, reconcile, step_actions
+from appdelivery.workflow.model import Approval, Done, Fail, Stepped, Suspend
 from appdelivery.workflow.steps.world import World
 
 if TYPE_CHECKING:
@@ -34,18 +33,10 @@ if TYPE_CHECKING:
     from appdelivery.model.run import Spec, StepState
     from appdelivery.platform.local import Platform
     from appdelivery.platform.planning import Planned
-    from appdelivery.workflow.model import Action, Result, StepContext
+    from appdelivery.workflow.model import Result, StepContext
 
 LEAVES_AFTER = 300.0  # seconds: what comes later than this is not waited for in the foreground
 TURN_S = 1.0  # how often a waiting process looks whether somebody has said something
-
-
-@record
-class Stepped:
-    """Progress: a step has moved."""
-
-    run: Run
-    step: StepState
 
 
 @dataclass(slots=True)
@@ -73,11 +64,11 @@ class Delivery:
         engine = reconcile.Engine(
             self.p.journal,
             self.p.in_thread,
-            self._action,
+            step_actions.finder(self.catalog.resolve, {placing.DEPLOY: self._deploy, placing.APPLY: self._apply_component}),
             self.p.actor,
             world,
             self._ended,
-            moved=lambda run, step: self.hooks.progress(Stepped(run, step)),
+            moved=lambda run, step: self.hooks.progress(Stepped(run, step, self.planned.generated)),
             longest=float("inf"),
             # Deliveries are bounded by what their clusters take, not by their number.
             parallelism=10 + sum(step.use in (placing.DEPLOY, placing.APPLY) for step in self._spec().steps),
@@ -129,10 +120,21 @@ class Delivery:
         )
 
     async def _waiting(self, run: Run, due_at: datetime | None) -> Ended:
+        if self.session is not None:
+            await sessions.note(self.session)
         found = await self.p.in_thread(lambda: self.p.journal.work(self.lease.key))
         words = [_said(row) for row in found.steps if row.state in ("suspended", "waiting")]
         until = f"; it goes on at {due_at:%Y-%m-%d %H:%M:%S} UTC" if due_at is not None else ""
-        return Ended(self.work.release.number, "running", f"waits: {'; '.join(words) or run.message}{until}")
+        said = "; ".join(words) or run.message or "for nobody knows what"
+        commands = [f"appctl {verb} {self.planned.app} {row.name}" for row in found.steps for verb in _verbs(row)]
+        if run.paused:
+            said, commands = "it is paused", []
+        return Ended(
+            self.work.release.number,
+            "running",
+            f"waits: {said}{until}",
+            next_commands=tuple(commands or [f"appctl resume {self.planned.app}"]),
+        )
 
     def _far(self, due_at: datetime | None) -> bool:
         return due_at is None or (due_at - identity.clock()).total_seconds() > LEAVES_AFTER
@@ -147,26 +149,6 @@ class Delivery:
                 return
 
     # --- actions ----------------------------------------------------------------------------------------------------
-    def _action(self, use: str) -> Action:
-        if use == placing.DEPLOY:
-            return self._checked(self._deploy)
-        if use == placing.APPLY:
-            return self._checked(self._apply_component)
-        return self._checked(steps.find(use))
-
-    def _checked(self, action: Action) -> Action:
-        """With the properties that the step's definition makes of the written ones."""
-        spec = {step.name: step for step in self._spec().steps}
-
-        async def checked(at: StepContext) -> Result:
-            step = spec[at.name.partition("[")[0]]
-            made = placing.properties(self.catalog, step, dict(at.properties), dict(at.run.context))
-            from dataclasses import replace
-
-            return await action(replace(at, properties=made))
-
-        return checked
-
     def _spec(self) -> Spec:
         assert self.planned.spec is not None
         return self.planned.spec
@@ -238,6 +220,14 @@ class Delivery:
 def _unreached(nodes: Sequence[Node]) -> str:
     places = sorted({node.identity[0] for node in nodes if node.change is not None and node.change.action == "unknown"})
     return f"{', '.join(places)} could not be reached" if places else ""
+
+
+def _verbs(row: StepState) -> tuple[str, ...]:
+    if row.state != "suspended":
+        return ()
+    if row.reason == "Unsure":
+        return "retry", "skip"
+    return ("approve", "reject") if cursor.approval(row) is not None else ("resume",)
 
 
 def _said(row: StepState) -> str:

@@ -100,7 +100,7 @@ def _open(
     _update_application(connection, request, app, number=number, revision_number=found.number, now=now)
     opened = Release(
         row["id"], request.app, number, found.number, request.cause, request.actor, "running", now,
-        reason=request.reason, request=request.request, lenient=request.lenient,
+        reason=request.reason, request=request.request, lenient=request.lenient, options=request.options,
     )  # fmt: skip
     data = {"release": number, "revision": str(found), "cause": request.cause, "request": request.request}
     opening = events.row("release.opened", now, str(request.app), request.actor, data, app=app.id, release=row["id"])
@@ -113,7 +113,7 @@ def value(row: Any, app: AppKey) -> Release:
     return Release(
         row.id, app, row.number, row.revision, row.cause, events.actor_of(row.actor), row.outcome, row.opened_at,
         ended_at=row.ended_at, reason=row.reason or "", message=row.message or "", counts=row.counts, request=row.request,
-        lenient=row.lenient,
+        lenient=row.lenient, options=row.options,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from appdelivery.model.history import Actor
     from appdelivery.model.refs import AppKey
-    from appdelivery.model.run import Run
+    from appdelivery.model.run import Run, StepState
 
 CURSOR_BYTES = 16 << 10
 OUTPUT_BYTES = 256 << 10  # of a step
@@ -80,6 +80,15 @@ class Fail:
 
 
 Result = Done | Wait | Suspend | Fail
+
+
+@record
+class Stepped:
+    """Progress: a step has moved.  generated: nobody wrote it, so that it is worth a word only when something is wrong."""
+
+    run: Run
+    step: StepState
+    generated: bool = False
 
 
 class CallOnce(Protocol):
