@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from appdelivery.model.problem import Path
     from appdelivery.model.reading_fields import Check
 
-# What delivery carries out.  topology, override, replication and env-binding join when a deploy step places by them.
+# What delivery and deploy steps carry out.
 CARRIED_OUT = (
     "apply-once", "conflict", "debug", "drift", "garbage-collect", "health", "labels", "override", "read-only",
     "replication", "resource-update", "shared-resource", "take-over", "topology",

@@ -51,6 +51,9 @@ SELECTOR = "selector: {componentNames: [web]}"
         "{name: p, type: shared-resource, properties: {rules: [{SELECTOR}]}}",
         "{name: p, type: resource-update, properties: {rules: [{SELECTOR, strategy: {op: replace, recreateFields: [spec.selector]}}]}}",
         "{name: p, type: labels, properties: {labels: {a: b}, annotations: {c: d}, SELECTOR}}",
+        "{name: p, type: topology, properties: {clusters: [a, b], namespace: prod}}",
+        "{name: p, type: override, properties: {components: [{name: web, type: worker, properties: {a: 1}, traits: [{type: scaler, disable: true}], optional: true}], selector: [web]}}",
+        "{name: p, type: replication, properties: {keys: [a, b], selector: [web]}}",
         "{name: x, type: debug}",
         "{type: health}",
     ],
@@ -62,9 +65,6 @@ def test_what_is_carried_out_is_read(policy):
 
 
 EXAMPLES = {
-    "topology": "{clusters: [a, b], namespace: prod}",
-    "override": "{components: [{name: web, type: worker, properties: {a: 1}, traits: [{type: scaler, disable: true}], optional: true}], selector: [web]}",
-    "replication": "{keys: [a, b], selector: [web]}",
     "env-binding": "{envs: [{name: prod, placement: {clusterSelector: {name: a}}, selector: {components: [web]}, patch: {}}]}",
     "placement": "{mode: cheapest, clusterLabelSelector: {a: b}, minClusters: 1, maxClusters: 3, spread: [{key: region, maxSkew: 1}], regions: {allowed: [eu], preferred: [eu]}, tolerations: [{key: a, value: b}], gpu: {models: [A100], minMemory: 40Gi, avoidScarce: true}, collocateWith: [db], exclusive: true, weights: {a: 1.5}, overflow: [c], priority: 10, sticky: hard, datasets: [d], headroom: 10%, failover: true, rebalance: false, onReturn: keep, components: [web]}",
     "replicas": "{total: 10, split: {weights: {a: 1}}, minPerCluster: 1, overflow: [a], components: [web]}",
@@ -156,7 +156,7 @@ def test_lenient_reading_leaves_unknown_parameters_out_and_says_so():
 
 
 def test_lenient_reading_changes_nothing_else():
-    assert problems("{name: t, type: topology}", lenient=True)
+    assert problems("{name: t, type: placement}", lenient=True)
     assert problems("{name: t, type: debug, propertys: {}}", lenient=True)
 
 
