@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.delivery import plan as planner
-from appdelivery.delivery import release as releases
 from appdelivery.delivery import saved
 from appdelivery.delivery.ports import ReleaseRequest
 from appdelivery.delivery.work import Hooks, Work
@@ -174,8 +173,9 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
         progress=how.progress,
         wait=how.wait,
     )
+    delivery = running.Delivery(p, planned, work, hooks, planned.catalog or rendering.open_catalog(), lease)
     try:
-        made = _carried_out(p, planned, work, hooks, lease)
+        made = delivery.carry_on()
         return await (asyncio.wait_for(made, how.timeout) if how.timeout else made)
     except TimeoutError:
         raise errors.TimedOut(
@@ -185,16 +185,7 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
         ) from None
     finally:
         renewal.cancel()
-        await p.in_thread(lambda: p.journal.release(lease))
-
-
-async def _carried_out(p: Platform, planned: Planned, work: Work, hooks: Hooks, lease: Lease) -> Ended:
-    """By its workflow; at once where it has none."""
-    found = await p.in_thread(lambda: p.journal.work(lease.key))
-    if planned.spec is None or found.run is None or found.run.release != work.release.number:
-        return await releases.carry_out(planned.targets.fleet, p.journal, work, lease, hooks)
-    catalog = planned.catalog or rendering.open_catalog()
-    return await running.Delivery(p, planned, work, hooks, catalog, lease).carry_on()
+        await p.in_thread(lambda: p.journal.release(delivery.lease, delivery.due_at))
 
 
 def _anew(p: Platform, planned: Planned) -> Callable[[int, Values], Sequence[Desired]]:

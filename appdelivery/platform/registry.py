@@ -77,7 +77,7 @@ async def add(p: Platform, name: str, login: Login, description: Mapping[str, An
     guard(p.actor, "register", f"cluster {name}")
     doing = f"register cluster {name}"
     _check_name(name, doing)
-    found, auth = _logged_in(p, login, doing)
+    found, auth = _logged_in(p, login, name, doing)
     return await _registered(p, name, found, auth=auth, description=description)
 
 
@@ -119,9 +119,9 @@ async def _declared(p: Platform, given: Declared, login: Login) -> Added:
     if not kind:
         return await p.in_thread(lambda: _described_anew(p, given, description))
     if kind == "inCluster":
-        found, auth = _logged_in(p, Login(in_cluster=True), doing)
+        found, auth = _logged_in(p, Login(in_cluster=True), given.name, doing)
     elif kind == "kubeconfigContext":
-        found, auth = _logged_in(p, replace(login, context=value), doing)
+        found, auth = _logged_in(p, replace(login, context=value), given.name, doing)
     else:
         found = sources.parts(given.parts(), doing=doing, trust=login.trust)
         auth = found.kind
@@ -148,7 +148,7 @@ def _described_anew(p: Platform, given: Declared, description: Mapping[str, Any]
     return Added(row.name, row.server, row.server_version, row.reach, renewed=False, context="", warnings=())
 
 
-def _logged_in(p: Platform, login: Login, doing: str) -> tuple[Credentials, str]:
+def _logged_in(p: Platform, login: Login, name: str, doing: str) -> tuple[Credentials, str]:
     """The credentials and the word by which the registry calls their kind."""
     from appdelivery.clusters import sources
 
@@ -168,8 +168,19 @@ def _logged_in(p: Platform, login: Login, doing: str) -> tuple[Credentials, str]
     elif login.kubeconfig:
         found = sources.foreign(login.kubeconfig, context=login.context, trust=login.trust)
     else:
-        found = sources.own(context=login.context, paths=reaching.paths(p), trust=login.trust)
+        context = login.context or _of_that_name(p, name)
+        found = sources.own(context=context, paths=reaching.paths(p), trust=login.trust)
     return found, found.kind
+
+
+def _of_that_name(p: Platform, name: str) -> str:
+    """The context that is called as the cluster shall be; '' = the current one."""
+    from appdelivery.clusters import kubeconfig
+
+    try:
+        return name if name in kubeconfig.names(reaching.paths(p)) else ""
+    except errors.AppError:
+        return ""  # a kubeconfig that cannot be read is told when it is used
 
 
 async def _registered(p: Platform, name: str, found: Credentials, *, auth: str, description: Mapping[str, Any]) -> Added:

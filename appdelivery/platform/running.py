@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.delivery import graph
+from appdelivery.delivery import release as releases
 from appdelivery.delivery import session as sessions
 from appdelivery.delivery.ports import RunRequest
 from appdelivery.delivery.work import Ended
+from appdelivery.model.record import changed
 from appdelivery.model.run import ENDED, Run
 from appdelivery.platform import identity, placing
 from appdelivery.workflow import cursor, decide, reconcile, step_actions
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from appdelivery.delivery.steps import Node
     from appdelivery.delivery.work import Hooks, Work
     from appdelivery.model.history import Lease
-    from appdelivery.model.run import Spec, StepState
+    from appdelivery.model.run import StepSpec, StepState
     from appdelivery.platform.local import Platform
     from appdelivery.platform.planning import Planned
     from appdelivery.workflow.model import Result, StepContext
@@ -51,17 +53,50 @@ class Delivery:
     lease: Lease
     session: Session | None = None
     ended: Ended | None = None
+    due_at: datetime | None = None  # when somebody has to look again, after this process has let go
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def carry_on(self) -> Ended:
-        """Passes, until the run has ended; an Ended with outcome `running` when it waits for somebody or for long."""
+        """Passes, until the run has ended; an Ended with outcome `running` when it waits for somebody or for long.
+        A release without a run is carried out at once."""
+        engine = self._engine()
+        try:
+            if not await self._older_ended(engine):
+                return await releases.carry_out(
+                    self.planned.targets.fleet, self.p.journal, self.work, self.lease, self.hooks
+                )
+            while True:
+                passed = await reconcile.reconcile(engine, self.lease)
+                self.lease = changed(self.lease, generation=passed.generation)
+                self.due_at = passed.due_at
+                if passed.run is None or passed.run.state in ENDED:
+                    return self.ended or await self._over(passed.run)
+                if passed.run.state == "suspended" or self._far(passed.due_at):
+                    return await self._waiting(passed.run, passed.due_at)
+                await self._sleep(passed)
+        finally:
+            if self.session is not None:
+                await sessions.close(self.session)
+
+    async def _older_ended(self, engine: reconcile.Engine) -> bool:
+        """Lets runs of older releases end as superseded.  Answers whether this release has a run."""
+        number = self.work.release.number
+        while True:
+            found = await self.p.in_thread(lambda: self.p.journal.work(self.lease.key))
+            run = found.run
+            if run is None or run.release >= number or run.state in ENDED:
+                return run is not None and run.release == number
+            await reconcile.reconcile(engine, self.lease)
+
+    def _engine(self) -> reconcile.Engine:
         world = World(
             self.planned.targets.fleet,
             self.planned.targets.home,
             self.planned.app.namespace,
             self.hooks.judge,
         )
-        engine = reconcile.Engine(
+        deliveries = sum(step.use in (placing.DEPLOY, placing.APPLY) for step in self._steps())
+        return reconcile.Engine(
             self.p.journal,
             self.p.in_thread,
             step_actions.finder(self.catalog.resolve, {placing.DEPLOY: self._deploy, placing.APPLY: self._apply_component}),
@@ -71,19 +106,8 @@ class Delivery:
             moved=lambda run, step: self.hooks.progress(Stepped(run, step, self.planned.generated)),
             longest=float("inf"),
             # Deliveries are bounded by what their clusters take, not by their number.
-            parallelism=10 + sum(step.use in (placing.DEPLOY, placing.APPLY) for step in self._spec().steps),
+            parallelism=10 + deliveries,
         )
-        try:
-            while True:
-                passed = await reconcile.reconcile(engine, self.lease)
-                if passed.run is None or passed.run.state in ENDED:
-                    return self.ended or await self._over(passed.run)
-                if passed.run.state == "suspended" or self._far(passed.due_at):
-                    return await self._waiting(passed.run, passed.due_at)
-                await self._sleep(passed)
-        finally:
-            if self.session is not None:
-                await sessions.close(self.session)
 
     async def _opened(self) -> Session:
         async with self._opening:
@@ -149,9 +173,8 @@ class Delivery:
                 return
 
     # --- actions ----------------------------------------------------------------------------------------------------
-    def _spec(self) -> Spec:
-        assert self.planned.spec is not None
-        return self.planned.spec
+    def _steps(self) -> Sequence[StepSpec]:
+        return self.planned.spec.steps if self.planned.spec is not None else ()
 
     async def _deploy(self, at: StepContext) -> Result:
         parts = [part for part in self.planned.parts if part.place.step == at.name]
@@ -187,7 +210,7 @@ class Delivery:
 
     async def _outputs(self, at: StepContext, items: Sequence[Desired]) -> dict[str, Any]:
         """Live objects, read only where somebody asks for them."""
-        step = next(one for one in self._spec().steps if one.name == at.name.partition("[")[0])
+        step = next(one for one in self._steps() if one.name == at.name.partition("[")[0])
         if not step.outputs or not items:
             return {}
         found: dict[str, Any] = {"output": None, "outputs": {}}

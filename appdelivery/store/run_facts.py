@@ -14,6 +14,7 @@ from appdelivery.delivery import ports
 from appdelivery.model.history import Actor
 from appdelivery.model.run import ENDED, TERMINAL
 from appdelivery.store import dialects, events, run_values, signals
+from appdelivery.store.tables.releases import OPEN, release
 from appdelivery.store.tables.runs import step_attempt, step_effect, workflow_run, workflow_step
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ _states = sa.select(workflow_step.c.name, workflow_step.c.state, workflow_step.c
     workflow_step.c.run == sa.bindparam("run"), workflow_step.c.name.in_(sa.bindparam("names", expanding=True))
 )
 _moved = sa.update(workflow_run).where(workflow_run.c.id == sa.bindparam("run"))
+_reopened = (
+    sa.update(release)
+    .where(release.c.id == sa.bindparam("of_release"), release.c.outcome.not_in((*OPEN, "superseded")))
+    .values(outcome="running", ended_at=None, message=None, counts=None)
+)
 _names = sa.select(workflow_step.c.name).where(workflow_step.c.run == sa.bindparam("run"))
 _started_over = (
     sa.update(workflow_step)
@@ -86,7 +92,10 @@ def take(
     for fact in mine:
         if isinstance(fact, ports.RunMoved):
             connection.execute(_moved, {"run": fact.run.id} | run_values.run_row(fact.run))
-            feed += _run_events(rows[fact.run.id], fact.run, now)
+            before = rows[fact.run.id]
+            if before.release and before.state in ENDED and fact.run.state not in ENDED:
+                connection.execute(_reopened, {"of_release": before.release})
+            feed += _run_events(before, fact.run, now)
     signals.consume(connection, lease.key, [f.id for f in mine if isinstance(f, ports.SignalConsumed)], now, app)
     return feed
 

@@ -80,6 +80,7 @@ class _Pass:
         self.found: Found | None = None
         self.read_at = 0.0
         self.dag: dag.Dag | None = None
+        self.of = ""  # the run whose dag it is
 
     async def go(self) -> Passed:
         while True:

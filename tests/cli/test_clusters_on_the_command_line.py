@@ -94,20 +94,20 @@ WRONG: list[tuple[str, int, str]] = [
     ("probe nowhere", 2, "find cluster 'nowhere': it is neither registered nor a context"),
     ("probe eu1", 2, "did you mean 'eu-1'?"),
     ("add", 64, "cluster add: which one?"),
-    ("add EU_1 --from config", 2, "for example eu-1"),
-    ("add a.b --from config", 2, "'a.b' is not a name"),
-    ("add eu-9 --from nowhere", 2, "read kubeconfig nowhere: No such file"),
-    ("add eu-9 --from broken", 2, "broken:1"),
-    ("add eu-9 --from broken-token", 2, "broken-token:2"),
-    ("add eu-9 --from empty", 2, "this is no kubeconfig"),
-    ("add eu-9 --from config --from-context y", 2, "the kubeconfig has no context 'y'"),
-    ("add eu-9 --from config", 2, "register cluster eu-9: probe cluster eu-9: cannot reach https://127.0.0.1:1"),
-    ("add eu-9 --from loose", 2, "ask for it with --insecure-skip-tls-verify"),
-    ("add eu-9 --from plugin", 2, "--allow-exec aws"),
-    ("add eu-9 --from nobody", 2, "nothing to log in with"),
-    ("add eu-9 --from config -l a", 64, "register cluster eu-9: 'a' is not a label"),
-    ("add eu-9 --from config --region a/b", 64, "--region: 'a/b' is not the value of a label"),
-    ("add eu-9 --server https://127.0.0.1:1 --from config", 64, "--server and --from or --from-context both say"),
+    ("add EU_1 --from-kubeconfig config", 2, "for example eu-1"),
+    ("add a.b --from-kubeconfig config", 2, "'a.b' is not a name"),
+    ("add eu-9 --from-kubeconfig nowhere", 2, "read kubeconfig nowhere: No such file"),
+    ("add eu-9 --from-kubeconfig broken", 2, "broken:1"),
+    ("add eu-9 --from-kubeconfig broken-token", 2, "broken-token:2"),
+    ("add eu-9 --from-kubeconfig empty", 2, "this is no kubeconfig"),
+    ("add eu-9 --from-kubeconfig config --from-context y", 2, "the kubeconfig has no context 'y'"),
+    ("add eu-9 --from-kubeconfig config", 2, "register cluster eu-9: probe cluster eu-9: cannot reach https://127.0.0.1:1"),
+    ("add eu-9 --from-kubeconfig loose", 2, "ask for it with --insecure-skip-tls-verify"),
+    ("add eu-9 --from-kubeconfig plugin", 2, "--allow-exec aws"),
+    ("add eu-9 --from-kubeconfig nobody", 2, "nothing to log in with"),
+    ("add eu-9 --from-kubeconfig config -l a", 64, "register cluster eu-9: 'a' is not a label"),
+    ("add eu-9 --from-kubeconfig config --region a/b", 64, "--region: 'a/b' is not the value of a label"),
+    ("add eu-9 --server https://127.0.0.1:1 --from-kubeconfig config", 64, "--server and --from-kubeconfig or --from-context both say"),
     ("add eu-9 --in-cluster --server https://127.0.0.1:1", 64, "--server and --in-cluster both say"),
     ("add eu-9 --in-cluster", 2, "this is no pod"),
     ("add eu-9 --ca a", 64, "--ca belongs to --server"),
@@ -279,7 +279,7 @@ def test_clusters_of_a_sandbox_are_registered_probed_lost_and_forgotten(home: st
         return done
 
     shutil.copy(f"{folder}/kubeconfig", f"{home}/given")
-    assert cluster("add", "eu-1", "--from", f"{home}/given", "--from-context", "sandbox-1", "-l", "env=prod").code == 0
+    assert cluster("add", "eu-1", "--from-kubeconfig", f"{home}/given", "--from-context", "sandbox-1", "-l", "env=prod").code == 0
     with open(f"{home}/token", "w") as file:
         file.write(config["users"][0]["user"]["token"])
     server = config["clusters"][1]["cluster"]["server"]

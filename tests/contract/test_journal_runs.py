@@ -463,3 +463,15 @@ def test_a_heartbeat_answers_the_living_workers(backend: Backend, app: AppKey) -
     beat("one")
     backend.dead.add(f"{app.name}-one")
     assert beat("two") == ["two"]
+
+
+def test_a_run_that_goes_on_after_its_end_takes_its_release_with_it(
+    journal: Any, app: AppKey, opened: Any, lease: Any
+) -> None:
+    run = journal.work(lease.key).run
+    ended = changed(run, state="failed", message="no", finished_at=run.started_at)
+    journal.record(lease, [ports.ReleaseEnded(run.release, "failed", "no", {"failed": 1}), ports.RunMoved(ended)])
+    assert journal.newest(app).outcome == "failed"
+    journal.record(lease, [ports.RunMoved(changed(run, state="executing"))])
+    again = journal.newest(app)
+    assert (again.outcome, again.message, again.ended_at) == ("running", "", None)

@@ -14,7 +14,7 @@ from appdelivery import errors
 from appdelivery.delivery import ports
 from appdelivery.model.history import Event, Lease, Managed, Release, Revision
 from appdelivery.model.record import changed
-from appdelivery.model.run import WorkKey
+from appdelivery.model.run import ENDED, WorkKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -288,6 +288,7 @@ class FakeJournal:
 
     def _one(self, state: State, lease: Lease, fact: Fact) -> None:
         if isinstance(fact, RUN_FACTS):
+            self._reopen(state, lease, fact)
             for event in state.runs.take(lease.key, fact, self._clock()):
                 self._event(state, event)
         elif isinstance(fact, ports.Woken):
@@ -296,6 +297,18 @@ class FakeJournal:
             self._event(state, fact.event)
         else:
             self._delivered(state, lease.app, fact)
+
+    def _reopen(self, state: State, lease: Lease, fact: Fact) -> None:
+        """The release of a run that goes on after its end goes on too."""
+        if not isinstance(fact, ports.RunMoved) or fact.run.state in ENDED or lease.key.kind != "app":
+            return
+        before = state.runs.runs.get(fact.run.id)
+        if before is None or before.state not in ENDED:
+            return
+        found = state.releases.get(lease.app, [])
+        for index, release in enumerate(found):
+            if release.number == before.release and release.outcome not in ("running", "partial", "superseded"):
+                found[index] = changed(release, outcome="running", message="", counts=None, ended_at=None)
 
     def _delivered(self, state: State, app: AppKey, fact: Fact) -> None:
         if isinstance(fact, ports.ObjectIntended):

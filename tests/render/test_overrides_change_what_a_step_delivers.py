@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import apps
 import pytest
+import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -302,7 +303,7 @@ tree = st.recursive(
 maps = st.dictionaries(st.sampled_from("abc"), tree, max_size=3)
 
 
-@settings(max_examples=80)
+@settings(max_examples=support.examples(80))
 @given(maps, maps)
 def test_a_merge_changes_neither_side_and_says_what_the_override_says(base, change):
     import copy
@@ -316,7 +317,7 @@ def test_a_merge_changes_neither_side_and_says_what_the_override_says(base, chan
     assert all(out[key] == value for key, value in base.items() if key not in change)
 
 
-@settings(max_examples=60)
+@settings(max_examples=support.examples(60))
 @given(st.lists(maps, max_size=3))
 def test_an_override_of_nothing_is_the_application_itself(properties):
     app = application(*[part(f"c{index}", **values) for index, values in enumerate(properties)])

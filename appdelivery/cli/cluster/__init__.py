@@ -10,7 +10,7 @@ from appdelivery.cli import flags
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-EXAMPLE = "appctl cluster add eu-1 --from ./kubeconfig --from-context admin@eu-1 --labels env=prod"
+EXAMPLE = "appctl cluster add eu-1 --from-kubeconfig ./kubeconfig --from-context admin@eu-1 --labels env=prod"
 EXIT = "exit codes: 0 done, 1 a cluster is not ready (probe), 2 could not be done, 64 usage, 70 our bug"
 VERBS = ("add", "list", "show", "label", "taint", "rename", "cordon", "uncordon", "probe", "forget")
 WITH_ARGUMENTS = {
@@ -32,8 +32,8 @@ def add(parser: ArgumentParser) -> None:
         help="label: KEY=VALUE sets, KEY- removes; taint: KEY=VALUE:EFFECT sets, KEY- removes; rename: the new name",
     )
     login = parser.add_argument_group("add: how to log in (default: your own kubeconfig)")
-    login.add_argument("--from", dest="source", metavar="FILE", help="a kubeconfig that somebody has given you")
-    login.add_argument("--from-context", default="", metavar="NAME", help="its context (default: the current one)")
+    login.add_argument("--from-kubeconfig", dest="source", metavar="FILE", help="a kubeconfig that somebody has given you")
+    login.add_argument("--from-context", default="", metavar="NAME", help="a context (default: the one named NAME where there is one, else the current one)")
     login.add_argument("--server", default="", metavar="URL", help="address of the API server, with --ca and a login")
     login.add_argument("--ca", default="", metavar="FILE", help="the authority of the server's certificate")
     login.add_argument("--token-file", default="", metavar="FILE", help="a token; it is copied")

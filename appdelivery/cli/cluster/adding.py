@@ -32,7 +32,7 @@ def _login(args: Namespace) -> registry.Login:
     ways = {
         "--server": args.server,
         "--in-cluster": args.in_cluster,
-        "--from or --from-context": args.source or args.from_context,
+        "--from-kubeconfig or --from-context": args.source or args.from_context,
     }
     chosen = [way for way, given in ways.items() if given]
     if len(chosen) > 1:
