@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
-    from appdelivery.delivery.plan import Consent
+    from appdelivery.delivery.consent import Consent
     from appdelivery.platform.planning import Planned
 
 EXAMPLE = "appctl plan app.yaml --out plan.json && appctl up plan.json"
@@ -76,7 +76,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def consent(args: Namespace) -> Consent:
-    from appdelivery.delivery.plan import Consent
+    from appdelivery.delivery.consent import Consent
 
     if args.force_conflicts and args.fail_on_conflict:
         raise errors.UsageError("--force-conflicts and --fail-on-conflict exclude each other")

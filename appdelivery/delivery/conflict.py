@@ -15,8 +15,8 @@ from appdelivery.model.record import record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from appdelivery.delivery.consent import Consent
     from appdelivery.delivery.desired import Desired
-    from appdelivery.delivery.plan import Consent
     from appdelivery.delivery.policies import Policies
 
     Owner = tuple[str, str, str, str]  # manager, operation, subresource, path

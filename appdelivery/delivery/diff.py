@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from appdelivery import errors
 from appdelivery.delivery import compare, plan, send
 from appdelivery.delivery import conflict as conflicts
+from appdelivery.delivery import consent as consents
 from appdelivery.delivery import desired as wanting
 from appdelivery.delivery.look import Known
 from appdelivery.delivery.policies import Policies
@@ -27,8 +28,8 @@ from appdelivery.model.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from appdelivery.delivery.consent import Consent
     from appdelivery.delivery.desired import Desired
-    from appdelivery.delivery.plan import Consent
     from appdelivery.delivery.policies import ConflictRule
     from appdelivery.delivery.ports import Fleet, Identity
     from appdelivery.model.change import Change, Plan
@@ -70,7 +71,7 @@ async def live(
     there = await _there(fleet, made, items, seen)
     # Values that secrets have now are hidden as well as those they are to have: both re-appear in what is shown.
     hide = {**masks(desired, key), **_live_masks(there.values(), key)}
-    asking = Asking(fleet, seen, rows, key, hide, given, consent or plan.Consent(), there)
+    asking = Asking(fleet, seen, rows, key, hide, given, consent or consents.Consent(), there)
     limit = asyncio.Semaphore(IN_FLIGHT)
     scaled = plan.autoscaled(desired, asking.known)
 

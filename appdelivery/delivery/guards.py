@@ -15,7 +15,7 @@ from appdelivery.model.change import Change, Why
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appdelivery.delivery.plan import Consent
+    from appdelivery.delivery.consent import Consent
     from appdelivery.delivery.policies import Policies
     from appdelivery.delivery.ports import Installation
     from appdelivery.model.change import Subject

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.delivery import conflict, crds, graph, guards, paths, policies, references, replace, sharing
+from appdelivery.delivery.consent import Consent
 from appdelivery.delivery.policies import Policies
 from appdelivery.model import fieldpath, marks
 from appdelivery.model.change import Base, Change, Plan, Subject, Why
 from appdelivery.model.problem import Problem
-from appdelivery.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,33 +37,6 @@ TOOLS = {
 }
 
 
-CONSENTS = (
-    "force_conflicts", "fail_on_conflict", "take_ownership", "allow_deletes", "deletes", "create_namespace", "recreate",
-)  # fmt: skip
-
-
-@record
-class Consent:
-    """What somebody with the right to do so has agreed to; none of it is implied by anything else."""
-
-    force_conflicts: bool = False
-    fail_on_conflict: bool = False
-    take_ownership: bool = False
-    allow_deletes: int = 0
-    deletes: frozenset[str] = frozenset()  # KIND/NAME
-    create_namespace: bool = False
-    recreate: bool = False
-
-    def tree(self) -> dict[str, Any]:
-        """What was agreed to, as a release keeps it; nothing of what was not."""
-        given = {name: getattr(self, name) for name in CONSENTS if getattr(self, name)}
-        return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in given.items()}
-
-    def by_name(self, subject: Subject) -> bool:
-        wanted = f"{subject.ref.kind}/{subject.ref.name}".lower()
-        return any(name.lower() == wanted for name in self.deletes)
-
-
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What a plan is made in, beside the objects themselves."""
@@ -74,11 +47,6 @@ class Situation:
     depends_on: Mapping[str, Sequence[str]] = field(default_factory=dict)  # component to components
     trusted: bool = True  # every component rendered, the source neither failed nor came back empty (G2)
     warnings: tuple[str, ...] = ()
-
-
-def consent_of(tree: Mapping[str, Any]) -> Consent:
-    given = {name: tree[name] for name in CONSENTS if name in tree}
-    return Consent(**{**given, "deletes": frozenset(given.get("deletes", ()))})
 
 
 def plan(

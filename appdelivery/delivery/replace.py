@@ -12,8 +12,8 @@ from appdelivery.model.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appdelivery.delivery.consent import Consent
     from appdelivery.delivery.desired import Desired
-    from appdelivery.delivery.plan import Consent
 
 IMMUTABLE = {
     "Job": ("spec.template", "spec.selector", "spec.completions", "spec.completionMode"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from appdelivery import __version__, errors
 from appdelivery.delivery import graph
-from appdelivery.delivery.plan import Consent
+from appdelivery.delivery.consent import Consent
 from appdelivery.model import canonical, duration, redact, secret
 from appdelivery.model.change import Base, Change, Edge, Plan, Subject, Why
 from appdelivery.model.record import record

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from appdelivery.delivery import health
-from appdelivery.delivery.plan import Consent
+from appdelivery.delivery.consent import Consent
 from appdelivery.delivery.policies import Policies
 from appdelivery.model import redact
 from appdelivery.model.record import record

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
+from appdelivery.delivery import consent as consents
 from appdelivery.delivery import desired as wanting
 from appdelivery.delivery import look, policies
 from appdelivery.delivery import plan as planner
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appdelivery.catalog.catalog import Catalog
+    from appdelivery.delivery.consent import Consent
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.look import Known
-    from appdelivery.delivery.plan import Consent
     from appdelivery.delivery.policies import Policies
     from appdelivery.model.application import Application
     from appdelivery.model.change import Plan
@@ -103,7 +104,7 @@ class Planned:
 class Ask:
     """How a plan is to be made."""
 
-    consent: Consent = field(default_factory=planner.Consent)
+    consent: Consent = field(default_factory=consents.Consent)
     lenient: bool = False
     kube_version: ClusterVersion | None = None
 
@@ -194,7 +195,7 @@ async def of_release(p: Platform, release: Release, spec: Spec | None) -> Planne
     from appdelivery.store import applications
 
     options = release.options or {}
-    ask = Ask(planner.consent_of(options.get("consent", {})), lenient=release.lenient)
+    ask = Ask(consents.of(options.get("consent", {})), lenient=release.lenient)
     if release.request == "delete":
         return await of_deletion(p, release.app, ask)
     content = applications.revision(p.store, release.app, release.revision)

@@ -11,12 +11,12 @@ from fakes.stage import Part, Stage, config, deployment, ref
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from appdelivery.delivery import plan
+from appdelivery.delivery import consent as consents
 from appdelivery.model import marks
 
 CLUSTERS = ("one", "two", "three")
 NAMES = ("a", "b", "c", "d")
-CONSENT = plan.Consent(allow_deletes=100)
+CONSENT = consents.Consent(allow_deletes=100)
 FOREIGN = config("foreign", whose="somebody's")
 
 # name to clusters; what happens: at which call, before or after it, killed or overtaken by the next set

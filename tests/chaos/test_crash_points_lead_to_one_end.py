@@ -8,7 +8,7 @@ import pytest
 from fakes.crash import Crash
 from fakes.stage import Part, Stage, claim, config, crd, deployment, hpa, job, policy, ref, secret, service, widget
 
-from appdelivery.delivery import plan
+from appdelivery.delivery import consent as consents
 from appdelivery.model import marks
 
 BEFORE = (
@@ -37,7 +37,7 @@ async def remove(stage):
 
 
 async def take_over(stage):
-    return await stage.deliver(*BEFORE, consent=plan.Consent(take_ownership=True))
+    return await stage.deliver(*BEFORE, consent=consents.Consent(take_ownership=True))
 
 
 def state(stage):

@@ -6,6 +6,7 @@ import pytest
 from fakes.stage import Part, Stage, config, crd, deployment, hpa, job, namespace, policy, ref, service, widget
 
 from appdelivery import errors
+from appdelivery.delivery import consent as consents
 from appdelivery.delivery import plan
 from appdelivery.model import marks
 from appdelivery.model.refs import AppKey
@@ -206,7 +207,7 @@ async def test_a_missing_namespace_is_said_before_anything_is_applied():
     made, _, _ = await stage.planned(parts)
     assert {(c.action, c.why.code) for c in made.changes} == {("skip", "needs-consent")}
     assert "--create-namespace" in plan.blocked(made).hint
-    made, _, _ = await stage.planned(parts, consent=plan.Consent(create_namespace=True))
+    made, _, _ = await stage.planned(parts, consent=consents.Consent(create_namespace=True))
     assert plan.blocked(made) is None
     made, _, _ = await stage.planned(Part("web", [namespace("shop"), *parts.bodies]))
     assert plan.blocked(made) is None
@@ -228,7 +229,7 @@ async def test_an_update_of_a_definition_that_harms_live_objects_needs_consent()
     change = made.changes[0]
     assert (change.action, change.why.code) == ("skip", "needs-consent")
     assert "1 live objects" in change.why.text
-    consent = plan.Consent(deletes=frozenset(("CustomResourceDefinition/widgets.example.com",)))
+    consent = consents.Consent(deletes=frozenset(("CustomResourceDefinition/widgets.example.com",)))
     made, _, _ = await stage.planned(Part("w", [new, widget("a")]), consent=consent)
     assert made.changes[0].action == "update"
 

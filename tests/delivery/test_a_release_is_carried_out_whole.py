@@ -26,6 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appdelivery import errors
+from appdelivery.delivery import consent as consents
 from appdelivery.delivery import desired, plan, policies
 from appdelivery.model.change import Outcome
 from appdelivery.model.manifest import Reference
@@ -98,7 +99,7 @@ async def test_a_definition_is_established_before_its_objects_are_sent():
 
 async def test_a_namespace_is_made_where_that_is_agreed_and_never_owned():
     stage = Stage(namespaces=("default",))
-    ended = await stage.deliver(Part("web", [config("web")]), consent=plan.Consent(create_namespace=True))
+    ended = await stage.deliver(Part("web", [config("web")]), consent=consents.Consent(create_namespace=True))
     assert ended.outcome == "succeeded"
     await stage.delete(Part("web", [config("web")]))
     assert stage.live(namespace("shop")) is not None
@@ -179,7 +180,7 @@ async def test_an_immutable_field_may_be_changed_where_that_is_agreed(how):
     body = other_selector()
     if how == "annotation":
         body["metadata"]["annotations"] = {"appdelivery.dev/recreate": "true"}
-    ended = await stage.deliver(Part("web", [body]), consent=plan.Consent(recreate=how == "flag"))
+    ended = await stage.deliver(Part("web", [body]), consent=consents.Consent(recreate=how == "flag"))
     assert ended.outcome == "succeeded"
     assert ended.counts == {"replace": 1}
     assert stage.live(deployment("web"))["metadata"]["uid"] != uid
@@ -191,9 +192,9 @@ async def test_a_claim_is_never_replaced_without_its_name():
     body = claim("data")
     body["spec"]["accessModes"] = ["ReadWriteMany"]
     with pytest.raises(errors.Refused) as refusal:
-        await stage.deliver(Part("d", [body]), consent=plan.Consent(recreate=True))
+        await stage.deliver(Part("d", [body]), consent=consents.Consent(recreate=True))
     assert "--delete PersistentVolumeClaim/data" in refusal.value.hint
-    consent = plan.Consent(deletes=frozenset(("persistentvolumeclaim/data",)))
+    consent = consents.Consent(deletes=frozenset(("persistentvolumeclaim/data",)))
     assert (await stage.deliver(Part("d", [body]), consent=consent)).counts == {"replace": 1}
 
 

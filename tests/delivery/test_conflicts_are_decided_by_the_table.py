@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from fakes.stage import Part, Stage, config, deployment, hpa, policy, ref
 
-from appdelivery.delivery import conflict, plan, policies
+from appdelivery.delivery import conflict, policies
+from appdelivery.delivery import consent as consents
 from appdelivery.delivery.desired import Desired
 from appdelivery.model.change import Subject
 from appdelivery.model.manifest import Origin
@@ -21,7 +22,7 @@ def one(manager, path, *, sub="", rules=(), scaled=False, retake=(), **consent):
         [(manager, "Update", sub, path)],
         ITEM,
         given=policies.read([policy("conflict", rules=list(rules))] if rules else []),
-        consent=plan.Consent(**consent),
+        consent=consents.Consent(**consent),
         scaled=scaled,
         retake=retake,
     )

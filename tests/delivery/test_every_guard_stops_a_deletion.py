@@ -6,7 +6,8 @@ import pytest
 from fakes.stage import Part, Stage, claim, config, crd, deployment, namespace, policy, ref, widget
 
 from appdelivery import errors
-from appdelivery.delivery import plan, ports
+from appdelivery.delivery import consent as consents
+from appdelivery.delivery import ports
 from appdelivery.model import marks
 
 WEB = Part("web", [config("web"), config("web2"), config("web3"), config("web4")])
@@ -53,7 +54,7 @@ async def test_g1_a_run_that_sees_a_newer_release_stops_deleting():
         return original(lease, facts)
 
     stage.journal.record = record
-    ended = await stage.deliver(WEB, consent=plan.Consent(allow_deletes=5))
+    ended = await stage.deliver(WEB, consent=consents.Consent(allow_deletes=5))
     assert ended.outcome == "superseded"
     assert stage.live(config("old")) is not None
     assert stage.live(config("older")) is not None
@@ -112,7 +113,7 @@ async def test_g4_more_than_a_third_of_the_objects_need_consent(total, going, al
     made, _, _ = await stage.planned(*left)
     found = {c.why.code for c in made.changes if c.action != "unchanged"}
     assert found == ({"not-desired"} if allowed else {"over-budget"})
-    made, _, _ = await stage.planned(*left, consent=plan.Consent(allow_deletes=going))
+    made, _, _ = await stage.planned(*left, consent=consents.Consent(allow_deletes=going))
     assert made.counts["delete"] == going
 
 
@@ -141,7 +142,7 @@ async def test_g5_volumes_namespaces_and_definitions_are_deleted_by_name_only(bo
     assert {code for _, code in pending(ended)} == {"needs-consent"}
     assert stage.live(body) is not None
     name = f"{body['kind']}/{body['metadata']['name']}"
-    ended = await stage.deliver(WEB, consent=plan.Consent(deletes=frozenset((name,))))
+    ended = await stage.deliver(WEB, consent=consents.Consent(deletes=frozenset((name,))))
     assert ended.counts["delete"] == 1
     assert stage.live(body) is None
 
@@ -303,7 +304,7 @@ async def test_a_definition_goes_after_its_objects_and_dependants_before_what_th
         Part("web", [deployment("web")], depends_on=("db",)),
     ]
     await stage.deliver(*parts)
-    consent = plan.Consent(deletes=frozenset(("CustomResourceDefinition/widgets.example.com",)))
+    consent = consents.Consent(deletes=frozenset(("CustomResourceDefinition/widgets.example.com",)))
     ended = await stage.delete(*parts, consent=consent)
     assert ended.outcome == "succeeded"
     gone = [(kind, name) for _, kind, _, name in stage.fleet.world().deleted]

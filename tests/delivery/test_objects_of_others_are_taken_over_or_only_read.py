@@ -9,7 +9,8 @@ from fakes.crash import Crash
 from fakes.stage import Part, Stage, config, deployment, policy, ref, service
 
 from appdelivery import errors
-from appdelivery.delivery import adopt, plan
+from appdelivery.delivery import adopt
+from appdelivery.delivery import consent as consents
 from appdelivery.model import marks
 
 TAKE = [policy("take-over", rules=[{"selector": {"componentNames": ["web"]}}])]
@@ -74,7 +75,7 @@ async def test_without_consent_nothing_is_touched_and_all_reasons_come_together(
 async def test_the_flag_takes_over_what_no_policy_names():
     stage = Stage()
     theirs(stage, "helm")
-    ended = await stage.deliver(OURS, consent=plan.Consent(take_ownership=True))
+    ended = await stage.deliver(OURS, consent=consents.Consent(take_ownership=True))
     assert {o.change.why.code for o in ended.outcomes} == {"adopted"}
 
 

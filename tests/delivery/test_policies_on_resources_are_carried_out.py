@@ -8,6 +8,7 @@ import pytest
 from fakes.stage import Part, Stage, claim, config, deployment, hpa, job, policy, ref
 
 from appdelivery import errors
+from appdelivery.delivery import consent as consents
 from appdelivery.delivery import diff, paths, plan, policies, sharing
 from appdelivery.model import marks
 from appdelivery.model.refs import AppKey
@@ -173,7 +174,7 @@ async def test_what_holds_data_is_recreated_only_by_name():
     made, _, _ = await stage.planned(Part("web", [new]), given=given)
     assert changes(made) == {"files": ("skip", "needs-consent")}
     assert plan.blocked(made) is not None
-    consent = plan.Consent(deletes=frozenset({"PersistentVolumeClaim/files"}))
+    consent = consents.Consent(deletes=frozenset({"PersistentVolumeClaim/files"}))
     assert await planned(stage, Part("web", [new]), given=given, consent=consent) == {"files": ("replace", "recreate-field")}
 
 

@@ -17,6 +17,7 @@ from fakes.crash import CrashPoints
 from fakes.fleet import FakeFleet
 from fakes.journal import FakeJournal
 
+from appdelivery.delivery import consent as consents
 from appdelivery.delivery import desired, health, look, plan, policies, ports, release
 from appdelivery.model import canonical, marks
 from appdelivery.model.application import Policy
@@ -216,7 +217,7 @@ class Stage:
         self,
         *parts: Part,
         given: Sequence[Policy] = (),
-        consent: plan.Consent = plan.Consent(),
+        consent: consents.Consent = consents.Consent(),
         clusters: Sequence[str] = (),
         request: str = "apply",
         trusted: bool = True,
@@ -319,7 +320,7 @@ class Stage:
             installation=self.installation,
             desired=wanted,
             policies=policies.read(options.get("given", ())),
-            consent=options.get("consent", plan.Consent()),
+            consent=options.get("consent", consents.Consent()),
             depends_on={part.name: part.depends_on for part in parts},
             waits_for={(0, part.name): part.waits_for for part in parts},
             known=known,
