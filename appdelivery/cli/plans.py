@@ -34,8 +34,9 @@ def show(plan: Plan, title: str, *, colour: bool, graph: bool = False) -> None:
         here = [change for change in shown if change.subject.cluster == cluster]
         if here and len(clusters) > 1:
             sys.stdout.write(f"  {clean.text(cluster)}:\n")
+        stem = "    " if len(clusters) > 1 else "  "
         for change in here:
-            sys.stdout.write(f"  {line(change, width, colour=colour)}\n")
+            sys.stdout.write(f"{stem}{line(change, width, colour=colour)}\n")
     unchanged = plan.counts.get("unchanged", 0)
     if unchanged:
         sys.stdout.write(printing.paint(f"  = {unchanged} unchanged", "dim", on=colour) + "\n")

@@ -72,7 +72,7 @@ def _show(
         printing.items(objects, ("cluster", *COLUMNS) if several else COLUMNS, args, kind="object")
     if steps:
         sys.stdout.write("\n")
-        printing.items([step_row(step) for step in steps], STEP_COLUMNS, args, kind="step")
+        printing.table([step_row(step) for step in steps], STEP_COLUMNS, colour=colour)
     for line in notes(rows, release):
         sys.stdout.write(clean.text(line) + "\n")
     return code
