@@ -174,13 +174,15 @@ DOCUMENT = [
     ),
     one(
         "a policy not carried out yet",
-        web(more="  policies:\n    - {name: p, type: topology, properties: {clusters: [local]}}\n"),
+        web(more="  policies:\n    - {name: p, type: placement, properties: {mode: cheapest}}\n"),
         "not carried out yet",
     ),
     one(
         "a step of an unknown type",
         web(more="  workflow:\n    steps: [{name: s, type: suspnd}]\n"),
         "did you mean 'suspend'?",
+        words=("validate", "app.yaml"),
+        code=1,
     ),
     one(
         "an empty selector",
