@@ -147,6 +147,23 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
 
     lease = await _lease(p, planned.app, how)
     renewal = asyncio.create_task(_renewing(p, lease))
+    delivery = prepared(p, planned, release, how, lease)
+    try:
+        made = delivery.carry_on()
+        return await (asyncio.wait_for(made, how.timeout) if how.timeout else made)
+    except TimeoutError:
+        raise errors.TimedOut(
+            f"deliver {planned.app}: not healthy within the time-out; what was applied stays as it is",
+            code="release.timed-out",
+            hint=f"see why: appctl why {planned.app}\ngo on waiting: appctl wait {planned.app}",
+        ) from None
+    finally:
+        renewal.cancel()
+        await p.in_thread(lambda: p.journal.release(delivery.lease, delivery.due_at))
+
+
+def prepared(p: Platform, planned: Planned, release: Release, how: How, lease: Lease) -> running.Delivery:
+    """What carries a release on under a lease that is held."""
     work = Work(
         release=release,
         installation=p.journal.installation(),
@@ -173,19 +190,7 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
         progress=how.progress,
         wait=how.wait,
     )
-    delivery = running.Delivery(p, planned, work, hooks, planned.catalog or rendering.open_catalog(), lease)
-    try:
-        made = delivery.carry_on()
-        return await (asyncio.wait_for(made, how.timeout) if how.timeout else made)
-    except TimeoutError:
-        raise errors.TimedOut(
-            f"deliver {planned.app}: not healthy within the time-out; what was applied stays as it is",
-            code="release.timed-out",
-            hint=f"see why: appctl why {planned.app}\ngo on waiting: appctl wait {planned.app}",
-        ) from None
-    finally:
-        renewal.cancel()
-        await p.in_thread(lambda: p.journal.release(delivery.lease, delivery.due_at))
+    return running.Delivery(p, planned, work, hooks, planned.catalog or rendering.open_catalog(), lease)
 
 
 def _anew(p: Platform, planned: Planned) -> Callable[[int, Values], Sequence[Desired]]:

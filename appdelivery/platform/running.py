@@ -54,6 +54,7 @@ class Delivery:
     session: Session | None = None
     ended: Ended | None = None
     due_at: datetime | None = None  # when somebody has to look again, after this process has let go
+    longest: float = float("inf")  # seconds that a pass goes on with new steps
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def carry_on(self) -> Ended:
@@ -74,6 +75,19 @@ class Delivery:
                 if passed.run.state == "suspended" or self._far(passed.due_at):
                     return await self._waiting(passed.run, passed.due_at)
                 await self._sleep(passed)
+        finally:
+            if self.session is not None:
+                await sessions.close(self.session)
+
+    async def once(self) -> reconcile.Passed:
+        """One bounded pass, as a worker makes it; a release without a run is carried out at once."""
+        self.longest = reconcile.PASS_S
+        engine = self._engine()
+        try:
+            if await self._older_ended(engine):
+                return await reconcile.reconcile(engine, self.lease)
+            await releases.carry_out(self.planned.targets.fleet, self.p.journal, self.work, self.lease, self.hooks)
+            return reconcile.Passed(None, None, self.lease.generation)
         finally:
             if self.session is not None:
                 await sessions.close(self.session)
@@ -104,7 +118,7 @@ class Delivery:
             world,
             self._ended,
             moved=lambda run, step: self.hooks.progress(Stepped(run, step, self.planned.generated)),
-            longest=float("inf"),
+            longest=self.longest,
             # Deliveries are bounded by what their clusters take, not by their number.
             parallelism=10 + deliveries,
         )

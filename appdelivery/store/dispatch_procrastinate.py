@@ -52,6 +52,15 @@ def attach(store: Store) -> None:
     store.enqueue = partial(_enqueue, app)
 
 
+def usable(store: Store) -> bool:
+    """Whether the extra is installed and a migration has made the queue's schema."""
+    try:
+        import procrastinate  # noqa: F401 - asked for, not used
+    except ImportError:
+        return False
+    return bool(store.read(lambda connection: sa.inspect(connection).has_schema(SCHEMA)))
+
+
 async def serve(
     store: Store, handler: Handler, options: Options, *, stop: asyncio.Event, in_thread: InThread | None = None
 ) -> None:

@@ -156,8 +156,9 @@ def _step_event(before: tuple[str, int], state: StepState) -> str | None:
 
 
 def _attempts(connection: sa.Connection, facts: Sequence[Any]) -> None:
-    for row in [run_values.attempt_row(f.run, f.attempt) for f in facts if isinstance(f, ports.AttemptMoved)]:
-        connection.execute(dialects.upsert(connection.dialect.name, step_attempt, ENDING, "ended_at"), row)
+    rows = [run_values.attempt_row(f.run, f.attempt) for f in facts if isinstance(f, ports.AttemptMoved)]
+    if rows:
+        connection.execute(dialects.upsert(connection.dialect.name, step_attempt, ENDING, "ended_at"), rows)
 
 
 def _effects(connection: sa.Connection, facts: Sequence[Any]) -> None:

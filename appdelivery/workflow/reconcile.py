@@ -1,6 +1,7 @@
 """One pass over one work item (workflow.md section 6): read, decide, record, run what is ready, record what it answered,
 and again while something moves.
 
+What steps have answered is recorded with the decision that follows from it, so that a step of many costs one commit.
 The lease is the caller's: it claims, renews and releases.  Whatever is recorded carries the fence, so that a pass which
 has lost its lease changes nothing.  Between two commits the process may die: the next pass finds the rows and goes on.
 """
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from appdelivery import errors
 from appdelivery.delivery.ports import AttemptMoved, RunMoved, SignalConsumed, StepMoved, StepsReset
-from appdelivery.model.record import record
-from appdelivery.model.run import ENDED
+from appdelivery.model.record import changed, record
+from appdelivery.model.run import ENDED, FORMAT
 from appdelivery.model.run import Attempt as AttemptRow
 from appdelivery.workflow import attempts, dag, decide, results
 
@@ -80,14 +82,22 @@ class _Pass:
         self.found: Found | None = None
         self.read_at = 0.0
         self.dag: dag.Dag | None = None
-        self.of = ""  # the run whose dag it is
+        self.landed: list[Fact] = []  # what steps have answered; recorded with the decision that follows
+        self.told: list[tuple[Run, StepState]] = []
 
     async def go(self) -> Passed:
+        found = await self._read()
         while True:
-            found = await self._read()
             if found.run is None:
                 return Passed(None, None, found.generation)
+            if found.run.spec.format > FORMAT and found.run.state not in ENDED:
+                raise errors.TooNew(
+                    f"go on with run {found.run.id} of {self.lease.key}: a newer appctl has opened it (format "
+                    f"{found.run.spec.format}, this one knows {FORMAT})",
+                    hint="leave it to the newer one, or upgrade this one",
+                )
             if not self.flying and time.monotonic() - self.begun > self.engine.longest:
+                await self._keep([])
                 return Passed(found.run, found.now, found.generation)
             decision = self._decide(found, found.run)
             await self._decided(found.run, decision)
@@ -97,7 +107,7 @@ class _Pass:
                 self._start(decision.run, start)
             if not self.flying:
                 return Passed(decision.run, decision.due_at, found.generation)
-            await self._landed()
+            found = await self._landed()
 
     async def close(self) -> None:
         tasks = [task for _, task in self.flying.values()]
@@ -129,7 +139,10 @@ class _Pass:
             if row.name in self.flying:
                 self.flying[row.name][0].cancelled = True
         if decision.run.state in ENDED and run.state not in ENDED:
+            await self._keep([])  # ending it may take long, and fail
             await self.engine.ended(decision.run)
+        elif decision.reset:
+            await self._keep([])  # what begins anew is forgotten after what it did, not before
         facts: list[Fact] = [SignalConsumed(signal) for signal in decision.consume]
         if decision.run != run:
             facts.append(RunMoved(decision.run))
@@ -138,10 +151,18 @@ class _Pass:
         facts += [StepMoved(run.id, row) for row in decision.moves]
         facts += [AttemptMoved(run.id, self._ended_row(row, "interrupted")) for row in decision.interrupted]
         facts += [AttemptMoved(run.id, self._row(start)) for start in decision.start]
-        if facts:
-            await self._record(facts)
+        await self._keep(facts)
         for row in decision.moves:
             self.engine.moved(decision.run, row)
+
+    async def _keep(self, facts: Sequence[Fact]) -> None:
+        """Records what has landed, and these, in one commit."""
+        landed, self.landed = self.landed, []
+        if landed or facts:
+            await self._record([*landed, *facts])
+        told, self.told = self.told, []
+        for run, row in told:
+            self.engine.moved(run, row)
 
     def _row(self, start: Start) -> AttemptRow:
         row = start.row
@@ -161,34 +182,30 @@ class _Pass:
 
         self.flying[start.row.name] = attempt, asyncio.create_task(attempt.carry_out(engine.action))
 
-    async def _landed(self) -> None:
-        """Waits until a step has answered, or it is time to look for signals; records what has come."""
+    async def _landed(self) -> Found:
+        """Waits until a step has answered, or it is time to look for signals; what is found then, with what has come."""
         tasks = {task: name for name, (_, task) in self.flying.items()}
         done, _ = await asyncio.wait(tasks, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
-        if not done:
-            return
-        await asyncio.sleep(0)  # what was set going by the same event is recorded together
-        done |= {task for task in tasks if task.done()}
+        if done:
+            await asyncio.sleep(0)  # what was set going by the same event is recorded together
+            done |= {task for task in tasks if task.done()}
         landed = [(self.flying.pop(tasks[task])[0], task.result()) for task in done]
-        rows = {row.name: row for row in (await self._read()).steps}
+        found = await self._read()
+        rows = {row.name: row for row in found.steps}
         assert self.dag is not None
-        facts: list[Fact] = []
-        moves = []
         for attempt, (result, same_try) in landed:
             row = attempt.start.row
             if row.name not in rows or not results.current(rows[row.name], attempt.start):
-                facts.append(AttemptMoved(attempt.run.id, self._ended_row(row, "fenced")))
+                self.landed.append(AttemptMoved(attempt.run.id, self._ended_row(row, "fenced")))
                 continue
             ended = attempt.recorded(self.dag, result, list(rows.values()), same_try=same_try)
             rows[row.name] = ended.row
-            facts += [
+            self.landed += [
                 StepMoved(attempt.run.id, ended.row),
                 AttemptMoved(attempt.run.id, self._ended_row(row, ended.result, ended.code, ended.error)),
             ]
-            moves.append((attempt.run, ended.row))
-        await self._record(facts)
-        for run, moved in moves:
-            self.engine.moved(run, moved)
+            self.told.append((attempt.run, ended.row))
+        return changed(found, steps=tuple(rows.values()))
 
     async def _record(self, facts: Sequence[Fact]) -> None:
         await self.engine.in_thread(lambda: self.engine.journal.record(self.lease, list(facts)))
