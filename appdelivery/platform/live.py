@@ -238,7 +238,9 @@ async def logs(p: Platform, app: AppKey, how: Logs) -> AsyncIterator[tuple[str, 
         from appdelivery.model import suggest
 
         raise errors.NotFound(f"{app} has no component '{how.component}'{suggest.meant(how.component, components)}")
-    wanted = f"{marks.NAME}={app.name}" + (f",{marks.COMPONENT}={how.component}" if how.component else "")
+    component, _, copy = how.component.partition("@")
+    wanted = f"{marks.NAME}={app.name}" + (f",{marks.COMPONENT}={component}" if component else "")
+    wanted += f",{marks.REPLICA_KEY}={copy}" if copy else ""
     places = sorted({(row.cluster, row.ref.namespace) for row in rows if row.ref.namespace})
     pods = [
         (cluster, pod)
