@@ -6,12 +6,11 @@ Called by fleet.py.  One request in the ordinary case.  More when the server say
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.clusters import answers, ownership, transport, wire
+from appdelivery.clusters import answers, ownership, together, transport, wire
 from appdelivery.delivery.ports import Applied, ApplyOptions
 from appdelivery.model import fieldpath, marks, redact, secret
 
@@ -263,7 +262,7 @@ async def _resolved(tree: Any, resolve: ResolveSecret | None) -> Any:
     if resolve is None:
         raise errors.Bug("an object refers to stored secrets, but this fleet was made without resolve_secret")
     order = list(wanted)
-    values = dict(zip(order, await asyncio.gather(*[resolve(ref) for ref in order]), strict=True))
+    values = dict(zip(order, await together.all_of([resolve(ref) for ref in order]), strict=True))
     return _with_values(tree, values)
 
 

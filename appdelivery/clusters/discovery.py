@@ -6,11 +6,11 @@ an ordinary command asks nothing.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
+from appdelivery.clusters import together
 from appdelivery.model.live import ClusterFacts, Served
 from appdelivery.model.record import record
 from appdelivery.model.refs import Kind
@@ -36,11 +36,13 @@ class Page:
 async def read(transport: Transport, before: dict[str, Page]) -> tuple[ClusterFacts, dict[str, Page]]:
     """The facts now; `before` holds the documents of an earlier call and spares what did not change."""
     doing = f"read cluster {transport.name}"
-    uid, version, core, groups = await asyncio.gather(
-        _uid(transport, doing),
-        _version(transport, doing),
-        _page(transport, "/api", before, doing),
-        _page(transport, "/apis", before, doing),
+    uid, version, core, groups = await together.all_of(
+        (
+            _uid(transport, doing),
+            _version(transport, doing),
+            _page(transport, "/api", before, doing),
+            _page(transport, "/apis", before, doing),
+        )
     )
     served = {one.kind: one for page in (core, groups) for one in page.served}
     after = {"/api": core, "/apis": groups}

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.clusters import cluster, expiry, transport, wire
+from appdelivery.clusters import cluster, expiry, together, transport, wire
 from appdelivery.model import canonical, reach
 from appdelivery.model.record import changed, record
 
@@ -203,7 +203,7 @@ async def _missing(way: transport.Transport) -> dict[str, tuple[str, ...]]:
     if await _can(way, "*", "*", "*"):
         return dict.fromkeys(RIGHTS, ())
     asked = sorted({(verb, group, plural) for uses in RIGHTS.values() for verbs, group, plural in uses for verb in verbs})
-    allowed = dict(zip(asked, await asyncio.gather(*[_can(way, *one) for one in asked]), strict=True))
+    allowed = dict(zip(asked, await together.all_of([_can(way, *one) for one in asked]), strict=True))
     return {
         use: tuple(
             [_right(*one) for verbs, group, plural in uses for verb in verbs if not allowed[one := (verb, group, plural)]]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
-from appdelivery.clusters import facts, transport
+from appdelivery.clusters import facts, together, transport
 from appdelivery.model import marks
 from appdelivery.model.live import KubeEvent
 from appdelivery.model.refs import Kind, Ref
@@ -28,7 +27,7 @@ PER_CLUSTER = (errors.Unreachable, errors.Unauthorized, errors.TimedOut, errors.
 
 
 async def read(cluster: Cluster, refs: Sequence[Ref]) -> dict[Ref, Live]:
-    found = await asyncio.gather(*[_get(cluster, ref) for ref in refs])
+    found = await together.all_of([_get(cluster, ref) for ref in refs])
     return {ref: live for ref, live in zip(refs, found, strict=True) if live is not None}
 
 
@@ -67,7 +66,7 @@ async def owned(
         except errors.ClusterError as error:
             return error
 
-    read = await asyncio.gather(*[of_kind(kind, version) for kind, version in kinds.items()])
+    read = await together.all_of([of_kind(kind, version) for kind, version in kinds.items()])
     return dict(zip(kinds, read, strict=True))
 
 
@@ -88,7 +87,7 @@ async def everywhere(
             if not namespaces or not (await cluster.served(kind)).namespaced:
                 raise
             cluster.hidden.add(kind)
-    lists = await asyncio.gather(*[whole(cluster, kind, one, selector, not_older=not_older) for one in namespaces])
+    lists = await together.all_of([whole(cluster, kind, one, selector, not_older=not_older) for one in namespaces])
     return [body for items, _ in lists for body in items]
 
 

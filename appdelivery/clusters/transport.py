@@ -221,7 +221,8 @@ class Transport:
         for pool in self._pools.values():
             await pool.close()
         self._pools.clear()
-        await asyncio.sleep(0)  # the loop tells transports that were cut, as by a refused certificate, of their end
+        for _ in range(2):  # the loop tells transports that were cut, as by a refused certificate, of their end
+            await asyncio.sleep(0)
 
     async def _once(self, call: _Call, cap: int, doing: str) -> tuple[int, Any, Mapping[str, str]]:
         async with self.limiter.slot(VERBS.get(call.verb, limiter.WRITE)) as slot:

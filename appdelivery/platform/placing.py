@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from appdelivery.catalog.catalog import Catalog
     from appdelivery.model.application import Application
+    from appdelivery.model.manifest import Rendered
     from appdelivery.model.run import Spec, StepSpec
     from appdelivery.placement.topology import Registered
     from appdelivery.platform.local import Platform
@@ -68,6 +69,14 @@ def of(p: Platform, app: Application, catalog: Catalog) -> Route:
         every = len(at_home) == len(app.components)
         placed.append(Placed(app, (HOME,), None if every else tuple(at_home)))
     return Route(made, tuple(placed))
+
+
+def ordered(app: Application, catalog: Catalog, made: Spec, rendered: Rendered) -> Spec:
+    """A generated workflow with what only the render knows: who waits for values of whom."""
+    if app.workflow is not None or any(step.use != APPLY for step in made.steps):
+        return made
+    waits = {component.name: component.depends_on for component in rendered.components}
+    return spec.of(defaults.generated(app, waits=waits), lambda kind: resolved(catalog, kind))
 
 
 def resolved(catalog: Catalog, kind: str) -> spec.Resolved:

@@ -157,7 +157,7 @@ async def of_application(p: Platform, work: rendering.Work, app: Application, as
         depends_on=order,
         context=kept,
         lenient=ask.lenient,
-        spec=route.spec,
+        spec=placing.ordered(app, work.catalog, route.spec, merged),
         catalog=work.catalog,
     )
     return await _planned(p, targets, ask, content, newest=newest)
