@@ -23,9 +23,7 @@ def run(args: Namespace) -> int:
 
     async def work(p: local.Platform) -> int:
         found = await p.in_thread(lambda: operating.work(p, app))
-        assert found.run is not None
-        asleep = found.run.paused or any(row.state == "suspended" for row in found.steps)
-        if args.step or asleep:
+        if args.step or operating.asleep(found):
             told = await p.in_thread(lambda: operating.tell(p, app, "resume", args.step, args.comment))
             printing.notice(f"{app}: {told.step or 'the run'} is resumed", args)
         if args.detach:

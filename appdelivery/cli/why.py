@@ -33,12 +33,16 @@ def run(args: Namespace) -> int:
 
     async def work(p: local.Platform) -> int:
         answer = await live.why(p, app)
+        steps = [row for row in looking.steps(p, app) if row.state in ("failed", "suspended", "waiting")]
         if args.output in ("json", "yaml"):
             from appdelivery.delivery import why
 
-            printing.answer(why.as_tree(answer), args.output)
+            stuck = [{"step": row.name, "state": row.state, "reason": row.reason, "message": row.message} for row in steps]
+            printing.answer({**why.as_tree(answer), **({"steps": stuck} if steps else {})}, args.output)
         else:
             show(answer, app, colour=printing.colours(args, sys.stdout))
+            for row in steps:
+                sys.stdout.write(f"  step {clean.text(f'{row.name} {row.state}: {row.message or row.reason}')}\n")
         return 0
 
     return opening.working(args, work, mode="read")

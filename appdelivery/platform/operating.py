@@ -13,6 +13,7 @@ from appdelivery.model.record import record
 from appdelivery.model.run import ENDED, Signal, WorkKey
 from appdelivery.platform import delivering, identity, planning
 from appdelivery.platform.guard import guard
+from appdelivery.workflow import cursor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,15 +66,23 @@ def tell(p: Platform, app: AppKey, name: str, step: str = "", comment: str = "")
     row = _row(found.steps, step, name) if step or name in NEEDS_STEP else None
     if row is not None:
         _step_allowed(row, name)
-        if name in ("approve", "reject"):
+        if name in ("approve", "reject") or (name == "resume" and cursor.approval(row) is not None):
+            guard(p.actor, "approve", str(app))
             _may_answer(p, app, row)
     elif name == "resume" and not run.paused and not any(one.state == "suspended" for one in found.steps):
         raise errors.Conflict(f"resume {app}: no step of its run is suspended; the run is {run.state}")
-    given = Signal(
-        identity.new_id(), name, p.actor, identity.clock(), step=row.name if row is not None else "", comment=comment
-    )
-    p.journal.signal(app, given)
-    return Told(run, given.step)
+    return Told(run, _given(p, app, name, step=row.name if row is not None else "", comment=comment))
+
+
+def asleep(found: Work) -> bool:
+    """Whether `resume` has to be said to the run: it is paused, or a step waits for nobody in particular."""
+    paused = found.run is not None and found.run.paused
+    return paused or any(row.state == "suspended" and cursor.approval(row) is None for row in found.steps)
+
+
+def _given(p: Platform, app: AppKey, name: str, *, step: str = "", comment: str = "") -> str:
+    p.journal.signal(app, Signal(identity.new_id(), name, p.actor, identity.clock(), step=step, comment=comment))
+    return step
 
 
 def _allowed(run: Run, name: str) -> None:
@@ -105,8 +114,6 @@ def _step_allowed(row: StepState, name: str) -> None:
 
 
 def _may_answer(p: Platform, app: AppKey, row: StepState) -> None:
-    from appdelivery.workflow import cursor
-
     asked = cursor.approval(row)
     if asked is None:
         raise errors.Conflict(f"step {row.name} of {app} waits for no approval", hint=f"appctl resume {app} {row.name}")
@@ -128,11 +135,22 @@ async def carry_on(p: Platform, app: AppKey, how: delivering.How) -> Ended:
     if newest is None:
         raise errors.NotFound(f"there is no application {app}", hint="appctl list shows them")
     found = p.journal.work(WorkKey("app", str(app)))
-    if newest.outcome != "running" and not found.signals:
+    own = found.run if found.run is not None and found.run.release == newest.number else None
+    over = newest.outcome != "running" and not found.signals and (own is None or own.state in ENDED)
+    if over and (newest.outcome != "partial" or own is None):
         raise errors.Conflict(
             f"resume {app}: nothing is left to do, release {newest.number} has {newest.outcome}",
             hint=f"appctl history {app}",
         )
-    spec = found.run.spec if found.run is not None and found.run.release == newest.number else None
-    planned = await planning.of_release(p, newest, spec)
+    planned = await planning.of_release(p, newest, own.spec if own is not None else None)
+    if over:
+        await p.in_thread(lambda: _catch_up(p, planned, newest.number))
     return await delivering.carry_out(p, planned, newest, how)
+
+
+def _catch_up(p: Platform, planned: planning.Planned, release: int) -> None:
+    """Steps that left clusters out because they did not answer begin again."""
+    behind = {row.cluster for row in p.journal.inventory(planned.app) if row.wanted == release > row.release}
+    steps = [part.place.step for part in planned.parts if part.cluster in behind]
+    for step in dict.fromkeys(steps if all(steps) else [""]):
+        _given(p, planned.app, "restart", step=step, comment="clusters that did not answer are tried again")
