@@ -51,7 +51,7 @@ class Route:
 
 def of(p: Platform, app: Application, catalog: Catalog) -> Route:
     """SpecError with what is wrong with the workflow, its policies and their clusters."""
-    made = spec.of(defaults.of(app, {}), lambda kind: resolved(catalog, kind))
+    made = workflow(app, catalog)
     placed: list[Placed] = []
     at_home: dict[str, None] = {}
     for step in made.steps:
@@ -69,6 +69,10 @@ def of(p: Platform, app: Application, catalog: Catalog) -> Route:
         every = len(at_home) == len(app.components)
         placed.append(Placed(app, (HOME,), None if every else tuple(at_home)))
     return Route(made, tuple(placed))
+
+
+def workflow(app: Application, catalog: Catalog) -> Spec:
+    return spec.of(defaults.of(app, {}), lambda kind: resolved(catalog, kind))
 
 
 def ordered(app: Application, catalog: Catalog, made: Spec, rendered: Rendered) -> Spec:

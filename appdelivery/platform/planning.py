@@ -218,7 +218,8 @@ async def of_revision(p: Platform, app: AppKey, number: int, ask: Ask) -> Planne
     content = applications.revision(p.store, app, number)
     rows = stored.by_place(applications.manifests(p.store, app, number))
     targets = await reaching_out.reach(p, app, [place.cluster for place in rows if place.cluster])
-    given = policies.read(reading.application(content.document, "the stored application", 0, lenient=True).policies)
+    read = reading.application(content.document, "the stored application", 0, lenient=True)
+    given = policies.read(read.policies)
     parts: list[Part] = []
     for place, of_place in rows.items():
         made = stored.rendered(app, content.key, of_place, content.definitions)
@@ -226,7 +227,11 @@ async def of_revision(p: Platform, app: AppKey, number: int, ask: Ask) -> Planne
     newest = p.journal.newest(app)
     whole = _whole(app, parts)
     order = {**_former_order(p, app, newest), **{c.name: c.depends_on for c in whole.components}}
-    wanted = _Content(app, tuple(parts), whole, content.document, given, depends_on=order, context={})
+    catalog = rendering.open_catalog()
+    spec = placing.ordered(read, catalog, placing.workflow(read, catalog), whole)
+    wanted = _Content(
+        app, tuple(parts), whole, content.document, given, depends_on=order, context={}, spec=spec, catalog=catalog
+    )
     planned = await _planned(p, targets, ask, wanted, newest=newest)
     return changed(planned, cause="rollback", cause_ref=str(number), revision=number)
 
