@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appdelivery.model.history import Managed, Release, Summary
+    from appdelivery.model.refs import AppKey
     from appdelivery.model.run import StepState
 
 EXAMPLE = "appctl status shop/web --tree"
@@ -37,30 +38,41 @@ def run(args: Namespace) -> int:
     if args.live:
         from appdelivery.platform import live
 
-        return opening.working(args, lambda p: _live(args, live.status(p, app), looking.steps(p, app)), mode="read")
+        return opening.working(args, lambda p: _live(args, live.status(p, app), _run(p, app)), mode="read")
 
     def work(p: local.Platform) -> int:
         summary, rows, release = looking.status(p, app)
-        return _show(summary, rows, release, args, steps=looking.steps(p, app))
+        return _show(summary, rows, release, args, run=_run(p, app))
 
     return opening.reading(args, work)
 
 
-async def _live(args: Namespace, found: Any, steps: Sequence[StepState]) -> int:
+def _run(p: local.Platform, app: AppKey) -> tuple[Sequence[StepState], bool]:
+    """Its steps, and whether it is paused."""
+    return looking.steps(p, app), looking.paused(p, app)
+
+
+async def _live(args: Namespace, found: Any, run: tuple[Sequence[StepState], bool]) -> int:
     summary, rows, release = await found
-    return _show(summary, rows, release, args, steps=steps)
+    return _show(summary, rows, release, args, run=run)
 
 
 def _show(
-    summary: Summary, rows: Sequence[Managed], release: Release | None, args: Namespace, *, steps: Sequence[StepState]
+    summary: Summary,
+    rows: Sequence[Managed],
+    release: Release | None,
+    args: Namespace,
+    *,
+    run: tuple[Sequence[StepState], bool],
 ) -> int:
+    steps, paused = run
     code = 1 if args.exit_code and summary.health != "healthy" else 0
     objects = [
         row(r)
         for r in sorted(rows, key=lambda r: (WORST.index(r.health) if r.health in WORST else 2, r.component, r.ref.kind))
     ]
     if args.output in ("json", "yaml"):
-        shown = tree(summary, objects, release)
+        shown = tree(summary, objects, release) | ({"paused": True} if paused else {})
         printing.answer({**shown, "steps": [step_row(step) for step in steps]} if steps else shown, args.output)
         return code
     colour = printing.colours(args, sys.stdout)
@@ -73,6 +85,8 @@ def _show(
     if steps:
         sys.stdout.write("\n")
         printing.table([step_row(step) for step in steps], STEP_COLUMNS, colour=colour)
+    if paused:
+        sys.stdout.write(f"its run is paused; go on with: appctl resume {summary.app}\n")
     for line in notes(rows, release):
         sys.stdout.write(clean.text(line) + "\n")
     return code

@@ -13,6 +13,7 @@ from appdelivery.platform.guard import guard
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appdelivery.delivery.ports import Work
     from appdelivery.model.history import Event, Managed, Release, Revision, Summary
     from appdelivery.model.run import StepState
     from appdelivery.platform.local import Platform
@@ -57,6 +58,19 @@ def steps(p: Platform, app: AppKey) -> tuple[StepState, ...]:
     if found.run is None or all(step.use == "apply-component" for step in found.run.spec.steps):
         return ()
     return found.steps
+
+
+def paused(p: Platform, app: AppKey) -> bool:
+    """Whether its run starts nothing, because somebody has told it so."""
+    from appdelivery.model.run import WorkKey
+
+    return is_paused(p.journal.work(WorkKey("app", str(app))))
+
+
+def is_paused(found: Work) -> bool:
+    """Also when it was said and no process has looked at the run since."""
+    said = [one.name for one in found.signals if one.name == "pause" or (one.name == "resume" and not one.step)]
+    return said[-1] == "pause" if said else found.run is not None and found.run.paused
 
 
 def history(p: Platform, app: AppKey, limit: int) -> tuple[Sequence[Revision], Sequence[Release]]:

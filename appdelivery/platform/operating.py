@@ -11,7 +11,7 @@ from appdelivery import errors
 from appdelivery.model import suggest
 from appdelivery.model.record import record
 from appdelivery.model.run import ENDED, Signal, WorkKey
-from appdelivery.platform import delivering, identity, planning
+from appdelivery.platform import delivering, identity, looking, planning
 from appdelivery.platform.guard import guard
 from appdelivery.workflow import cursor
 
@@ -69,15 +69,14 @@ def tell(p: Platform, app: AppKey, name: str, step: str = "", comment: str = "")
         if name in ("approve", "reject") or (name == "resume" and cursor.approval(row) is not None):
             guard(p.actor, "approve", str(app))
             _may_answer(p, app, row)
-    elif name == "resume" and not run.paused and not any(one.state == "suspended" for one in found.steps):
+    elif name == "resume" and not looking.is_paused(found) and not any(one.state == "suspended" for one in found.steps):
         raise errors.Conflict(f"resume {app}: no step of its run is suspended; the run is {run.state}")
     return Told(run, _given(p, app, name, step=row.name if row is not None else "", comment=comment))
 
 
 def asleep(found: Work) -> bool:
     """Whether `resume` has to be said to the run: it is paused, or a step waits for nobody in particular."""
-    paused = found.run is not None and found.run.paused
-    return paused or any(row.state == "suspended" and cursor.approval(row) is None for row in found.steps)
+    return looking.is_paused(found) or any(row.state == "suspended" and cursor.approval(row) is None for row in found.steps)
 
 
 def _given(p: Platform, app: AppKey, name: str, *, step: str = "", comment: str = "") -> str:
