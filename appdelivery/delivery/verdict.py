@@ -114,10 +114,12 @@ def _counts(nodes: Sequence[Node], made: Plan) -> dict[str, int]:
 
 
 def seen_of(node: Node, run: Run) -> ObjectSeen | None:
+    row = run.rows.get(node.identity)
+    if node.change is not None and node.change.action == "unknown" and row is not None and row.state == "present":
+        return ObjectSeen(node.identity, "unknown", "Unreachable", run.hooks.clock())
     if node.waiting is None or node.item is None:
         return None
     health = node.waiting.health
-    row = run.rows.get(node.identity)
     if row is None or (row.health, row.health_reason) == (health.state, health.reason):
         return None
     return ObjectSeen(node.identity, health.state, health.reason, node.waiting.health_since, version=node.version)
