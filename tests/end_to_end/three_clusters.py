@@ -159,7 +159,10 @@ class Person:
         return found
 
     def steps(self) -> dict[str, str]:
-        return {step["step"]: step["state"] for step in self.status().get("steps", ())}
+        """Empty while another process has opened nothing yet."""
+        done = self.appctl("status", self.key, "-o", "json", code=None)
+        found = json.loads(done.out).get("steps", ()) if done.code == 0 else ()
+        return {step["step"]: step["state"] for step in found}
 
     def history(self) -> list[dict[str, Any]]:
         """The oldest first."""
