@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from appdelivery import errors
 from appdelivery.delivery import graph, steps, wait
 from appdelivery.delivery.observe import Sight
-from appdelivery.delivery.steps import Node
+from appdelivery.delivery.steps import Node, Ties
 from appdelivery.delivery.work import Seen, Started
 from appdelivery.model.change import Outcome
 from appdelivery.model.live import Health, Live
 from appdelivery.model.record import changed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from appdelivery.delivery.observe import Observer
@@ -43,7 +43,7 @@ NEWER_S = 5.0  # how often a run that waits looks whether a newer release wants 
 class Walk:
     run: Run
     observer: Observer
-    edges: Sequence[Edge]
+    ties: Ties
     act: Act
     nodes: dict[Identity, Node] = field(default_factory=dict)
     trackers: dict[str, wait.Tracker] = field(default_factory=dict)
@@ -66,24 +66,27 @@ class Walk:
         """Edges to what has not joined bind nobody: it comes in a later step, or the plan has seen that it exists."""
         new = dict(nodes)
         self.nodes.update(nodes)
-        for edge in self.edges:
-            if edge.waiter not in new and not (graph.is_join(edge.waiter) and edge.other in new):
-                continue
-            for identity in (edge.waiter, edge.other):
-                if graph.is_join(identity) and identity not in self.nodes:
-                    new[identity] = self.nodes[identity] = Node(identity)
-            self._others.setdefault(edge.waiter, []).append((edge.other, edge.until))
-            self._waiters.setdefault(edge.other, []).append(edge.waiter)
-        for edge in self.edges:
-            node = new.get(edge.other)
-            if node is not None and node.item is not None and edge.until == "ready" and not graph.is_join(edge.waiter):
-                node.wait_class = "required"
+        for node in nodes.values():
+            for edge in self.ties.of(node.identity):
+                self._connect(edge, new)
+            for edge in self.ties.to(node.identity):
+                if graph.is_join(edge.waiter):
+                    self._connect(edge, new)
+                elif node.item is not None and edge.until == "ready":
+                    node.wait_class = "required"
         self._moving.update(new)
         for cluster, (_, _, namespace, _) in new:
             if namespace and namespace not in self._namespaces.setdefault(cluster, []):
                 self._namespaces[cluster].append(namespace)
         for node in new.values():
             self._begin(node)
+
+    def _connect(self, edge: Edge, new: dict[Identity, Node]) -> None:
+        for identity in (edge.waiter, edge.other):
+            if graph.is_join(identity) and identity not in self.nodes:
+                new[identity] = self.nodes[identity] = Node(identity)
+        self._others.setdefault(edge.waiter, []).append((edge.other, edge.until))
+        self._waiters.setdefault(edge.other, []).append(edge.waiter)
 
     async def settled(self, nodes: Mapping[Identity, Node]) -> None:
         """Returns when these, which have joined, are where they will stay; the nodes say how it went."""
@@ -252,7 +255,7 @@ class Walk:
             self._sighted.add(sight.identity)
             if node is not None and node.state in ("present", "ready"):
                 self._seen(node, sight)
-            elif node is not None and not _older(sight, self._early.get(sight.identity)):
+            elif node is not None and not sight.older(self._early.get(sight.identity)):
                 self._early[sight.identity] = sight
 
     def _all_seen(self, sight: Sight) -> None:
@@ -391,7 +394,3 @@ class Walk:
     def _active(self, component: str) -> None:
         self._tracker(component)
         self.trackers[component].active = self.run.hooks.clock()
-
-
-def _older(sight: Sight, than: Sight | None) -> bool:
-    return sight.fact is not None and than is not None and than.fact is not None and sight.fact.version < than.fact.version

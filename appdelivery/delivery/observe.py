@@ -41,6 +41,9 @@ class Sight:
     def identity(self) -> Identity | None:
         return (self.cluster, self.fact.ref.identity) if self.fact else None
 
+    def older(self, than: Sight | None) -> bool:
+        return self.fact is not None and than is not None and than.fact is not None and self.fact.version < than.fact.version
+
 
 @dataclass(slots=True)
 class Observer:

@@ -374,7 +374,7 @@ def _row(one: _Sending, applied: Applied) -> Managed:
         yielded=one.yielded,
         gc=item.gc,
         propagation=item.propagation,
-        wait=run.hooks.wait_class(item.subject.ref, item.body),
+        wait=run.wait_class(item),
         health=one.row.health if one.row else "unknown",
         health_reason=one.row.health_reason if one.row else "",
         health_since=one.row.health_since if one.row else None,

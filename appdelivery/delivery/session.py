@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from appdelivery.delivery import apply, dataflow, look, observe, plan, prune, send, steps, verdict
+from appdelivery import errors
+from appdelivery.delivery import apply, by_steps, dataflow, look, observe, plan, prune, send, steps, verdict
 from appdelivery.delivery.ports import ObjectIntended
 from appdelivery.delivery.recorder import Recorder
 from appdelivery.delivery.work import Ended, Run
@@ -22,7 +23,7 @@ from appdelivery.model.history import Managed
 from appdelivery.model.record import changed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.ports import Applied, Fact, Fleet, Identity, Journal
@@ -46,6 +47,7 @@ class Session:
     walk: apply.Walk
     items: dict[Identity, Desired] = field(default_factory=dict)
     changes: dict[Identity, Change] = field(default_factory=dict)
+    applied: dict[Identity, Change] = field(default_factory=dict)  # by steps, beside the desired set
 
 
 async def open_(fleet: Fleet, journal: Journal, work: Work, lease: Lease, hooks: Hooks) -> Session | Ended:
@@ -69,13 +71,13 @@ async def open_(fleet: Fleet, journal: Journal, work: Work, lease: Lease, hooks:
         known=known,
         rows={row.identity: row for row in inventory},
     )
-    made = _plan(run)
+    made = _plan(run, by_steps.beside(run))
     run.warnings += made.warnings
     _find_autoscalers(run)
     if not recorder.superseded:
-        await recorder.record(_intents(run))
+        await recorder.record(_intents(run, run.work.desired))
     observer = observe.Observer(fleet, work.installation, work.app, hooks.sleep)
-    session = Session(run, observer, made, apply.Walk(run, observer, made.edges, _upserts(run, observer)))
+    session = Session(run, observer, made, apply.Walk(run, observer, steps.Ties(made.edges), _upserts(run, observer)))
     session.items = {item.identity: item for item in work.desired}
     session.changes = {change.subject.identity: change for change in made.changes}
     return session
@@ -96,13 +98,50 @@ async def deliver(session: Session, items: Iterable[Desired] | None = None) -> d
     for identity, item in wanted.items():
         node = session.walk.nodes.get(identity)
         if node is None or (node.item is not None and node.item.part != item.part and node.item.digest != item.digest):
-            wait_class = session.run.hooks.wait_class(item.subject.ref, item.body)
+            wait_class = session.run.wait_class(item)
             change = session.changes[identity]
             if node is not None or item.digest != session.items[identity].digest:
                 change = await _seen_again(session, item)
             node = new[identity] = steps.Node(identity, change, item, wait_class=wait_class)
         nodes[identity] = node
     session.walk.join(new | _outside(session, new))
+    await session.walk.settled(nodes)
+    return nodes
+
+
+async def apply_beside(session: Session, items: Sequence[Desired]) -> dict[Identity, Node]:
+    """Objects that a step applies beside the desired set, under the same guards: looked at, planned, intended, written.
+    Answers when they are written; whoever wants to wait for their health looks at it.  Raises what stands in the way of
+    any of them before the first is written."""
+    run = session.run
+    for item in items:
+        if item.identity in session.items:
+            whose = session.items[item.identity].origin
+            raise errors.Refused(f"{item.origin}: {item.subject.ref} is an object of {whose} already", code="step.not-ours")
+    rows = [row for item in items if (row := run.rows.get(item.identity)) is not None]
+    fresh = await look.look(run.fleet, run.work.installation, run.work.app, items, rows)
+    situation = plan.Situation(run.work.installation, run.work.release.number, trusted=run.work.trusted)
+    given, consent = run.work.policies, run.work.consent
+    made = plan.plan(run.work.app, items, rows, fresh, situation=situation, given=given, consent=consent)
+    if (error := next((fresh.error(c.subject.identity) for c in made.changes if c.action == "unknown"), None)) is not None:
+        raise error
+    if (refusal := plan.blocked(made)) is not None:
+        raise refusal
+    run.add(items)
+    about = {item.identity for item in items}
+    known = {key: fact for key, fact in run.known.facts.items() if key not in about}
+    run.known = replace(
+        run.known,
+        facts={**known, **fresh.facts},
+        bodies={**run.known.bodies, **fresh.bodies},
+        no_namespace=run.known.no_namespace | fresh.no_namespace,
+    )
+    await run.recorder.record(_intents(run, items))
+    nodes = {c.subject.identity: steps.Node(c.subject.identity, c, i) for c, i in zip(made.changes, items, strict=True)}
+    edges = [edge for edge in made.edges if edge.waiter in nodes and edge.other in nodes]
+    session.walk.ties.add(edges)
+    session.applied.update({change.subject.identity: change for change in made.changes})
+    session.walk.join(nodes)
     await session.walk.settled(nodes)
     return nodes
 
@@ -120,13 +159,13 @@ def _outside(session: Session, new: dict[Identity, Node]) -> dict[Identity, Node
     """What the new ones wait for and this release does not write, or wrote before this session."""
     found: dict[Identity, Node] = {}
     run = session.run
-    for edge in session.made.edges:
-        if edge.waiter not in new or edge.other in new or edge.other in session.walk.nodes:
+    for other in [edge.other for waiter in new for edge in session.walk.ties.of(waiter)]:
+        if other in new or other in session.walk.nodes:
             continue
-        fact, row = run.known.facts.get(edge.other), run.rows.get(edge.other)
-        later = edge.other in session.items and (row is None or row.release != run.work.release.number)
+        fact, row = run.known.facts.get(other), run.rows.get(other)
+        later = other in session.items and (row is None or row.release != run.work.release.number)
         if fact is not None and not later:
-            found[edge.other] = steps.outside(edge.other, fact.ref)
+            found[other] = steps.outside(other, fact.ref)
     return found
 
 
@@ -137,28 +176,55 @@ async def note(session: Session) -> None:
         await session.run.recorder.record(facts)
 
 
-async def finish(session: Session, outcome: str = "", message: str = "") -> Ended:
+async def finish(session: Session, outcome: str = "", message: str = "", *, ran: bool = False) -> Ended:
     """Prunes what is no longer wanted and records how the release ended.  outcome, message: of a workflow that did not
-    come so far that anything may be deleted (failed, terminated); what no step has delivered is left as it is."""
+    come so far that anything may be deleted (failed, terminated); what no step has delivered is left as it is.  ran: a
+    workflow has come to its end, so what its steps have not applied again is no longer wanted either."""
     run, nodes = session.run, session.walk.nodes
     deletes: dict[Identity, Node] = {}
     goes_on = run.work.policies.continue_on_failure or not _stands_in_the_way(nodes.values())
+    ran = ran and not outcome
+    session.made = _with_steps(session, ran=ran)
     if run.work.prune and goes_on and not outcome and not run.recorder.superseded:
-        deletes = await _walk_deletes(session, _deletable(session.made))
+        deletes = await _walk_deletes(session, _deletable(session.made), kept_on=_standing(session, ran=ran))
         if not run.recorder.superseded:
             await _give_back(session, deletes)
     return await verdict.end(run, session.made, nodes, deletes, given=(outcome, message))
 
 
-def _plan(run: Run) -> Plan:
-    """Made anew, for the world has moved since the release was opened; a saved plan limits it to what it lists."""
+def _standing(session: Session, *, ran: bool) -> frozenset[Identity]:
+    """Objects of steps that stay: those of this release, and where no workflow has run, all."""
+    run, number = session.run, session.run.work.release.number
+    found = by_steps.beside(run)
+    kept = frozenset([key for key in found if run.rows[key].wanted >= number]) if ran else found
+    return kept | session.applied.keys()
+
+
+def _with_steps(session: Session, *, ran: bool) -> Plan:
+    """The plan with what steps have written and with the deletion of what they have left."""
+    run, made = session.run, session.made
+    changes = [change for change in made.changes if change.subject.identity not in session.applied]
+    edges = made.edges
+    standing = _standing(session, ran=ran)
+    if by_steps.beside(run) - standing:
+        fresh = _plan(run, standing)
+        wanted = {item.identity for item in run.work.desired}
+        changes = [change for change in changes if change.subject.identity in wanted]
+        changes += [change for change in fresh.changes if change.subject.identity not in wanted]
+        edges = fresh.edges
+    return changed(made, changes=(*changes, *session.applied.values()), edges=edges)
+
+
+def _plan(run: Run, apart: Collection[Identity] = ()) -> Plan:
+    """Made anew, for the world has moved since the release was opened; a saved plan limits it to what it lists.  apart:
+    what is in the inventory and not to be judged."""
     work = run.work
     newest = work.release.number
     situation = plan.Situation(work.installation, newest, work.release.request, work.depends_on, work.trusted)
     made = plan.plan(
         work.app,
         work.desired,
-        list(run.rows.values()),
+        [row for row in run.rows.values() if row.identity not in apart],
         run.known,
         situation=situation,
         given=work.policies,
@@ -192,7 +258,7 @@ def _find_autoscalers(run: Run) -> None:
             run.minimum[item.identity] = least
 
 
-def _intents(run: Run) -> list[Fact]:
+def _intents(run: Run, items: Iterable[Desired]) -> list[Fact]:
     """Rows before the first apply, so that a crash cannot orphan an object; and what newer releases measure by (G1)."""
     release = run.work.release
     return [
@@ -211,10 +277,10 @@ def _intents(run: Run) -> list[Fact]:
                 fence=run.fence,
                 gc=item.gc,
                 propagation=item.propagation,
-                wait=run.hooks.wait_class(item.subject.ref, item.body),
+                wait=run.wait_class(item),
             )
         )
-        for item in run.work.desired
+        for item in items
     ]
 
 
@@ -249,9 +315,9 @@ def _planned_again(run: Run, item: Desired) -> Change:
     return made.changes[0] if work.exact is None else _only(made.changes, work.exact)[0]
 
 
-async def _walk_deletes(session: Session, made: Plan) -> dict[Identity, Node]:
+async def _walk_deletes(session: Session, made: Plan, *, kept_on: Collection[Identity]) -> dict[Identity, Node]:
     run, observer = session.run, session.observer
-    wanted = {item.identity for item in run.work.desired}
+    wanted = {item.identity for item in run.work.desired}.union(kept_on)
     going = {c.subject.identity: steps.Node(c.subject.identity, c) for c in made.changes if c.action == "delete"}
     kept = {c.subject.identity for c in made.changes if c.action == "skip" and c.why.code in verdict.LET_GO}
     facts = prune.closing(
@@ -280,7 +346,7 @@ async def _walk_deletes(session: Session, made: Plan) -> dict[Identity, Node]:
 
 async def _walked(session: Session, nodes: dict[Identity, Node], edges: Sequence[Edge], act: apply.Act) -> None:
     """A walk of its own, once that of the writes is over."""
-    walk = apply.Walk(session.run, session.observer, edges, act)
+    walk = apply.Walk(session.run, session.observer, steps.Ties(edges), act)
     try:
         walk.join(nodes)
         await walk.settled(nodes)

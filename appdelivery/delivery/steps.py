@@ -10,9 +10,11 @@ from appdelivery.model import marks
 from appdelivery.model.change import Change, Subject, Why
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.ports import Identity
-    from appdelivery.model.change import Outcome
+    from appdelivery.model.change import Edge, Outcome
     from appdelivery.model.refs import AppKey, Ref
 
 OVER = frozenset(("ready", "gone", "failed", "skipped"))
@@ -37,6 +39,29 @@ class Node:
     @property
     def component(self) -> str:
         return self.change.subject.component if self.change else ""
+
+
+class Ties:
+    """The edges of a graph, found by either end."""
+
+    def __init__(self, edges: Iterable[Edge]) -> None:
+        self._of: dict[Identity, list[Edge]] = {}
+        self._to: dict[Identity, list[Edge]] = {}
+        self.add(edges)
+
+    def add(self, edges: Iterable[Edge]) -> None:
+        """Those that are there already are not there twice."""
+        for edge in edges:
+            known = self._of.setdefault(edge.waiter, [])
+            if edge not in known:
+                known.append(edge)
+                self._to.setdefault(edge.other, []).append(edge)
+
+    def of(self, waiter: Identity) -> Sequence[Edge]:
+        return self._of.get(waiter, ())
+
+    def to(self, other: Identity) -> Sequence[Edge]:
+        return self._to.get(other, ())
 
 
 def outside(identity: Identity, ref: Ref) -> Node:

@@ -145,3 +145,12 @@ class Run:
         if self._wanted is None:
             self._wanted = frozenset([item.identity for item in self.work.desired])
         return self._wanted
+
+    def wait_class(self, item: Desired) -> str:
+        """What a step applies is waited for by that step, where its author says so."""
+        return "none" if item.origin.by_step else self.hooks.wait_class(item.subject.ref, item.body)
+
+    def add(self, items: Sequence[Desired]) -> None:
+        """Objects that a step applies beside the desired set."""
+        self._secrets = [*self.secrets, *[value for item in items for value in redact.values(item.body)]]
+        self._wanted = self.wanted | {item.identity for item in items}

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 class Origin:
     """Which part of the application made an object: `trait` is '' for the component's own outputs."""
 
-    component: str
+    component: str  # or the step that applies it
     trait: str = ""
     output: str = ""
+    by_step: bool = False
 
     def __str__(self) -> str:
+        if self.by_step:
+            return f"step {self.component}"
         return f"component {self.component}" + (f", trait {self.trait}" if self.trait else "")
 
 
