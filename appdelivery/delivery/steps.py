@@ -10,7 +10,7 @@ from appdelivery.model import marks
 from appdelivery.model.change import Change, Subject, Why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.ports import Identity
@@ -45,22 +45,20 @@ class Ties:
     """The edges of a graph, found by either end."""
 
     def __init__(self, edges: Iterable[Edge]) -> None:
-        self._of: dict[Identity, list[Edge]] = {}
-        self._to: dict[Identity, list[Edge]] = {}
+        self._of: dict[Identity, dict[Edge, None]] = {}
+        self._to: dict[Identity, dict[Edge, None]] = {}
         self.add(edges)
 
     def add(self, edges: Iterable[Edge]) -> None:
         """Those that are there already are not there twice."""
         for edge in edges:
-            known = self._of.setdefault(edge.waiter, [])
-            if edge not in known:
-                known.append(edge)
-                self._to.setdefault(edge.other, []).append(edge)
+            self._of.setdefault(edge.waiter, {})[edge] = None
+            self._to.setdefault(edge.other, {})[edge] = None
 
-    def of(self, waiter: Identity) -> Sequence[Edge]:
+    def of(self, waiter: Identity) -> Iterable[Edge]:
         return self._of.get(waiter, ())
 
-    def to(self, other: Identity) -> Sequence[Edge]:
+    def to(self, other: Identity) -> Iterable[Edge]:
         return self._to.get(other, ())
 
 
