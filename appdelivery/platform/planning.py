@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
+from appdelivery.delivery import by_steps, look, policies
 from appdelivery.delivery import consent as consents
 from appdelivery.delivery import desired as wanting
-from appdelivery.delivery import look, policies
 from appdelivery.delivery import plan as planner
 from appdelivery.delivery import replace as replacing
 from appdelivery.model import canonical, reading
@@ -25,13 +25,14 @@ from appdelivery.render import overrides
 from appdelivery.render.render import ClusterVersion, RenderContext, render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from appdelivery.catalog.catalog import Catalog
     from appdelivery.delivery.consent import Consent
     from appdelivery.delivery.desired import Desired
     from appdelivery.delivery.look import Known
     from appdelivery.delivery.policies import Policies
+    from appdelivery.delivery.ports import Identity
     from appdelivery.model.application import Application
     from appdelivery.model.change import Plan
     from appdelivery.model.history import Managed, Release
@@ -294,7 +295,9 @@ async def _planned(p: Platform, targets: Targets, ask: Ask, content: _Content, *
     known = replace(known, former=_former(p, content.key, want, inventory))
     number = newest.number if newest else 0
     situation = planner.Situation(installation, number, content.request, content.depends_on)
-    made = planner.plan(content.key, want, inventory, known, situation=situation, given=content.given, consent=ask.consent)
+    undecided = _open(content, inventory)
+    judged = [row for row in inventory if row.identity not in undecided]
+    made = planner.plan(content.key, want, judged, known, situation=situation, given=content.given, consent=ask.consent)
     return Planned(
         content.key,
         made,
@@ -314,6 +317,15 @@ async def _planned(p: Platform, targets: Targets, ask: Ask, content: _Content, *
         spec=content.spec,
         catalog=content.catalog,
     )
+
+
+def _open(content: _Content, inventory: Sequence[Managed]) -> Collection[Identity]:
+    """Objects of steps of which only the run will tell whether they are still wanted."""
+    if content.request == "delete":
+        return ()
+    steps = None if content.spec is None else [step.name for step in content.spec.steps]
+    want = {item.identity for part in content.parts for item in part.desired}
+    return by_steps.undecided(inventory, steps) - want
 
 
 def _once(parts: Sequence[Part]) -> list[Part]:

@@ -145,7 +145,7 @@ class Delivery:
                 return
             self.session = found
         outcome = "" if run.state == "succeeded" else run.state
-        self.ended = await sessions.finish(self.session, outcome, run.message)
+        self.ended = await sessions.finish(self.session, outcome, run.message, ran=True)
 
     async def _over(self, run: Run | None) -> Ended:
         newest = await self.p.in_thread(lambda: self.p.journal.newest(self.planned.app))
