@@ -92,7 +92,7 @@ def arguments(catalog: Catalog, app: Application, step: StepSpec) -> dict[str, A
     """What a step that delivers is told, as far as it is known before the run: where things go is not computed in it."""
     if any(isinstance(value, str) and "${{" in value for value in _values(step.properties)):
         message = f"step '{step.name}': what a step delivers and where is known before the run starts, not computed in it"
-        raise errors.SpecError([Problem(message, "application.workflow")])
+        raise errors.SpecError([_problem(app, step.name, message, "application.workflow")])
     definition = catalog.resolve(layouts.STEP, step.type)
     context = {
         **dict.fromkeys(step_actions.NAMES),
@@ -118,8 +118,18 @@ def _component(app: Application, step: str, given: dict[str, Any]) -> str:
 
         known = [component.name for component in app.components]
         said = f"step '{step}': there is no component '{name}'{suggest.meant(str(name), known)}"
-        raise errors.SpecError([Problem(said, "application.reference", hint=suggest.listed(known))])
+        problem = _problem(app, step, said, "application.reference", "component")
+        raise errors.SpecError([changed(problem, hint=suggest.listed(known))])
     return name
+
+
+def _problem(app: Application, step: str, message: str, code: str, *inside: str) -> Problem:
+    """Where the step stands in the document.  inside: of its properties."""
+    steps = app.workflow.steps if app.workflow is not None else ()
+    every = {one.name: one for one in steps} | {f"{one.name}/{sub.name}": sub for one in steps for sub in one.sub_steps}
+    found = every.get(step)
+    path = (*found.path, "properties", *inside) if found is not None else ()
+    return Problem(message, code, path, file=app.file, document=app.index)
 
 
 def _deployed(p: Platform, app: Application, step: str, given: dict[str, Any]) -> list[Placed]:

@@ -191,7 +191,7 @@ class Delivery:
         return self.planned.spec.steps if self.planned.spec is not None else ()
 
     async def _deploy(self, at: StepContext) -> Result:
-        parts = [part for part in self.planned.parts if part.place.step == at.name]
+        parts = [part for part in self.planned.parts if part.place.step == at.name.partition("[")[0]]
         places = [{"cluster": part.cluster, "namespace": part.namespace or self.planned.app.namespace} for part in parts]
         if not at.properties.get("auto", True) and at.answer is None:
             where = ", ".join(dict.fromkeys([part.cluster for part in parts]))
@@ -210,7 +210,7 @@ class Delivery:
 
     async def _apply_component(self, at: StepContext) -> Result:
         name, own = at.properties["component"], (at.properties.get("cluster"), at.properties.get("namespace"))
-        step = at.name if any(own) else ""
+        step = at.name.partition("[")[0] if any(own) else ""
         items = [
             item
             for part in self.planned.parts

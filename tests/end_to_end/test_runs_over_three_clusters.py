@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from three_clusters import deploy, say, step
+from three_clusters import PLACES, deploy, say, step
 
 from appdelivery.model.history import Actor
 from appdelivery.platform import identity
@@ -223,3 +223,75 @@ def test_a_rollback_gives_every_cluster_its_own_values_back(person: Person) -> N
     assert person.outcomes() == ["succeeded"] * 3
     shown = person.appctl("show", person.key, "--release", "3", code=None)
     assert shown.code == 0, shown.err
+
+
+def test_deliveries_stand_in_groups_and_under_conditions(person: Person) -> None:
+    group = {
+        "name": "both",
+        "type": "step-group",
+        "subSteps": [STAGING, deploy("production", dependsOn=["staging"], **{"if": "status.staging.failed"})],
+    }
+    done = person.appctl("up", person.app(group), "--create-namespace")
+    assert done.out.startswith(f"{person.key} release 1 succeeded")
+    assert [person.replicas(name) for name in ("test-1", "eu-1", "us-1")] == [1, None, None]
+    assert person.steps() == {"both": "succeeded", "both/staging": "succeeded", "both/production": "skipped"}
+    group["subSteps"][1].pop("if")
+    person.appctl("up", person.app(group), "--create-namespace")
+    assert [person.replicas(name) for name in ("test-1", "eu-1", "us-1")] == [1, 2, 2]
+
+
+def test_a_cluster_that_leaves_the_placement_is_cleared_at_the_end_of_the_run(person: Person) -> None:
+    person.appctl("up", person.app(STAGING, PRODUCTION), "--create-namespace")
+    where = {"name": "production", "type": "topology", "properties": {"clusters": ["eu-1"]}}
+    policies = [one if one["name"] != "production" else where for one in PLACES]
+    file = person.app(STAGING, SHIP, PRODUCTION, policies=policies)
+    done = person.appctl("plan", file, code=None)
+    assert "us-1" in done.out
+    person.appctl("up", file, "--yes")
+    assert person.replicas("us-1") == 2
+    person.appctl("resume", person.key)
+    assert [person.replicas(name) for name in ("test-1", "eu-1", "us-1")] == [1, 2, None]
+    assert person.outcomes() == ["succeeded", "succeeded"]
+
+
+def test_a_generated_workflow_goes_to_every_place(person: Person) -> None:
+    done = person.appctl("up", person.app(policies=PLACES[:2]), "--create-namespace")
+    assert done.out.startswith(f"{person.key} release 1 succeeded")
+    assert [person.replicas(name) for name in ("test-1", "eu-1", "us-1")] == [2, 2, 2]
+    assert set(person.steps().values()) == {"succeeded"}
+
+
+def test_a_delivery_for_each_item_is_one_delivery(person: Person) -> None:
+    person.appctl("up", person.app(deploy("staging", foreach={"items": ["a", "b"]})), "--create-namespace")
+    assert person.replicas("test-1") == 2
+    assert len([one for one in person.writes() if one[2] == "deployments"]) == 1
+
+
+def test_nothing_answers_and_nothing_is_opened(person: Person) -> None:
+    for name in ("test-1", "eu-1", "us-1"):
+        person.clusters.fault(name, "partition")
+    done = person.appctl("up", person.app(STAGING, PRODUCTION), "--create-namespace", code=2)
+    assert "cannot reach" in done.err
+    assert person.appctl("status", person.key, code=2).out == ""
+
+
+def test_a_saved_plan_of_a_workflow_is_carried_out(person: Person) -> None:
+    file = person.app(STAGING, SHIP, PRODUCTION)
+    person.appctl("up", file, "--create-namespace")
+    person.appctl("resume", person.key)
+    file = person.app(STAGING, SHIP, PRODUCTION, image="example/web:2")
+    person.appctl("plan", file, "--out", "saved.json", code=None)
+    done = person.appctl("up", "saved.json")
+    assert "release 2 running: waits: step ship" in done.out
+    person.appctl("resume", person.key)
+    assert {person.image(name) for name in ("test-1", "eu-1", "us-1")} == {"example/web:2"}
+    assert person.outcomes() == ["succeeded", "succeeded"]
+
+
+def test_a_long_run_is_bounded_by_a_timeout_and_goes_on_later(person: Person) -> None:
+    file = person.app(STAGING, annotations={"test.appdelivery.dev/ready-after": "300s"}, health="600s")
+    done = person.appctl("up", file, "--create-namespace", "--timeout", "1s", code=3)
+    assert "not healthy within the time-out" in done.err
+    assert person.outcomes() == ["running"]
+    person.appctl("resume", person.key)
+    assert person.outcomes() == ["succeeded"]
