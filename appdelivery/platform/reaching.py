@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from appdelivery.clusters.credentials import Credentials
     from appdelivery.clusters.fleet import ClusterFleet
-    from appdelivery.delivery.ports import Bare, Judge
+    from appdelivery.delivery.ports import Bare, Judge, ResolveSecret
     from appdelivery.model.live import ClusterFacts
     from appdelivery.model.refs import Ref
     from appdelivery.model.secret import Secret, SecretRef
@@ -111,14 +111,14 @@ def fleet(
         instance=p.journal.installation().label,
         judge=judge,
         bare=bare_of,
-        resolve_secret=_resolver(p),
+        resolve_secret=resolver(p),
         log=p.requests,
     )
     p.fleets.append(made)
     return made
 
 
-def _resolver(p: Platform) -> Any:
+def resolver(p: Platform) -> ResolveSecret:
     async def resolve(ref: SecretRef) -> Secret:
         """Opened when a request body is built, and nowhere before."""
         from appdelivery.store import secrets

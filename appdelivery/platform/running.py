@@ -17,10 +17,9 @@ from appdelivery.delivery.ports import RunRequest
 from appdelivery.delivery.work import Ended
 from appdelivery.model.record import changed
 from appdelivery.model.run import ENDED, Run
-from appdelivery.platform import identity, placing
+from appdelivery.platform import identity, placing, worlds
 from appdelivery.workflow import cursor, decide, reconcile, step_actions
-from appdelivery.workflow.model import Approval, Done, Fail, Stepped, Suspend
-from appdelivery.workflow.steps.world import World
+from appdelivery.workflow.model import Approval, Done, Fail, Stepped, Suspend, Toward
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +60,7 @@ class Delivery:
         """Passes, until the run has ended; an Ended with outcome `running` when it waits for somebody or for long.
         A release without a run is carried out at once."""
         engine = self._engine()
+        self.hooks.progress(Toward(tuple(self.planned.clusters)))
         try:
             if not await self._older_ended(engine):
                 return await releases.carry_out(
@@ -103,12 +103,7 @@ class Delivery:
             await reconcile.reconcile(engine, self.lease)
 
     def _engine(self) -> reconcile.Engine:
-        world = World(
-            self.planned.targets.fleet,
-            self.planned.targets.home,
-            self.planned.app.namespace,
-            self.hooks.judge,
-        )
+        world = worlds.of(self.p, self.planned, self.work.release, self.hooks.judge, self._opened)
         deliveries = sum(step.use in (placing.DEPLOY, placing.APPLY) for step in self._steps())
         return reconcile.Engine(
             self.p.journal,
@@ -117,11 +112,16 @@ class Delivery:
             self.p.actor,
             world,
             self._ended,
-            moved=lambda run, step: self.hooks.progress(Stepped(run, step, self.planned.generated)),
+            moved=self._moved,
             longest=self.longest,
             # Deliveries are bounded by what their clusters take, not by their number.
             parallelism=10 + deliveries,
         )
+
+    def _moved(self, run: Run, step: StepState) -> None:
+        """What becomes of steps of older releases is their history, not progress of this one."""
+        if run.release == self.work.release.number:
+            self.hooks.progress(Stepped(run, step, self.planned.generated))
 
     async def _opened(self) -> Session:
         async with self._opening:
