@@ -12,12 +12,13 @@ from side_by_side import ROOT, table
 
 def main() -> int:
     import apply
+    import engine
     import render
     import sandbox
 
     chosen = [word for word in sys.argv[1:] if not word.startswith("-")]
     results = {}
-    for name, module in (("render", render), ("apply", apply), ("sandbox", sandbox)):
+    for name, module in (("render", render), ("apply", apply), ("sandbox", sandbox), ("engine", engine)):
         if not chosen or name in chosen:
             ratios = module.run()
             results[name] = [asdict(ratio) for ratio in ratios]

@@ -44,6 +44,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "demo": "a tour in half a minute, on a simulated cluster",
         "sandbox": "simulated clusters on this computer: start, stop, faults",
         "secret": "set, list and remove secret values",
+        "worker": "carry on whatever is due, beside other workers",
         "db": "migrate, check, back up and restore the store",
         "doctor": "check this installation",
         "config": "show settings and where they come from",

@@ -46,7 +46,8 @@ AGAIN_S = 1.0  # until a renewal that did not get through is tried again
 class Options:
     """concurrency: applications at once, one place of which is kept for what a person waits for.
 
-    stop_s: a pass is abandoned so long before its lease ends by this computer's clock.
+    stop_s: a pass is abandoned so long before its lease ends by this computer's clock.  dispatch: local, procrastinate;
+    '' = procrastinate where the store has its queue.
     """
 
     concurrency: int = 10
@@ -55,6 +56,7 @@ class Options:
     stop_s: float = 5.0
     beat_s: float = 10.0
     tick_s: float = 1.0
+    dispatch: str = ""
 
 
 async def serve(p: Platform, options: Options, *, stop: asyncio.Event, carry: Pass | None = None) -> None:
@@ -67,20 +69,25 @@ async def serve(p: Platform, options: Options, *, stop: asyncio.Event, carry: Pa
     beating = asyncio.create_task(one.beating())
     how = dispatch_local.Options(KINDS, concurrency=options.concurrency, tick_s=options.tick_s)
     try:
-        await dispatcher(p)(p.store, one.handle, how, stop=stop, in_thread=p.in_thread)
+        await dispatcher(p, options.dispatch)(p.store, one.handle, how, stop=stop, in_thread=p.in_thread)
     finally:
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
 
 
-def dispatcher(p: Platform) -> Any:
-    """procrastinate's queue where the store has one, else our own look at what is due; the rows are the same."""
-    if p.store.sqlite:
+def dispatcher(p: Platform, wanted: str = "") -> Any:
+    """What serves; the rows are the same, so that workers of either kind may share a store."""
+    if wanted == "local" or (not wanted and p.store.sqlite):
         return dispatch_local.serve
     from appdelivery.store import dispatch_procrastinate
 
-    if not dispatch_procrastinate.usable(p.store):
-        return dispatch_local.serve
+    if not p.store.sqlite and not dispatch_procrastinate.usable(p.store):
+        if not wanted:
+            return dispatch_local.serve
+        raise errors.StoreError(
+            "dispatch by procrastinate: its queue is not in the store",
+            hint="pip install 'appdelivery[cluster]', then: appctl db migrate",
+        )
     dispatch_procrastinate.attach(p.store)
     return dispatch_procrastinate.serve
 
