@@ -14,7 +14,7 @@ from appdelivery.delivery.ports import ReleaseRequest
 from appdelivery.delivery.work import Hooks, Work
 from appdelivery.model.record import changed, record
 from appdelivery.model.run import WorkKey
-from appdelivery.platform import checking, expressions, identity, planning, reaching, rendering, running, stored
+from appdelivery.platform import checking, expressions, identity, planning, reaching, rendering, running, stored, worlds
 from appdelivery.platform.guard import guard
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
     delivery = prepared(p, planned, release, how, lease)
     try:
         made = delivery.carry_on()
-        return await (asyncio.wait_for(made, how.timeout) if how.timeout else made)
+        ended = await (asyncio.wait_for(made, how.timeout) if how.timeout else made)
     except TimeoutError:
         raise errors.TimedOut(
             f"deliver {planned.app}: not healthy within the time-out; what was applied stays as it is",
@@ -160,6 +160,18 @@ async def carry_out(p: Platform, planned: Planned, release: Release, how: How) -
     finally:
         renewal.cancel()
         await p.in_thread(lambda: p.journal.release(delivery.lease, delivery.due_at))
+    return await _further(p, release, how) or ended
+
+
+async def _further(p: Platform, release: Release, how: How) -> Ended | None:
+    """Carries out what a step of the release's own workflow has opened in its place: the way back."""
+    newest = await p.in_thread(lambda: p.journal.newest(release.app))
+    if newest is None or newest.outcome != "running" or (newest.options or {}).get(worlds.BY) != worlds.by(release):
+        return None
+    run = (await p.in_thread(lambda: p.journal.work(WorkKey("app", str(release.app))))).run
+    spec = run.spec if run is not None and run.release == newest.number else None
+    how.progress(f"{release.app}: its workflow goes back, as release {newest.number}")
+    return await carry_out(p, await planning.of_release(p, newest, spec), newest, how)
 
 
 def prepared(p: Platform, planned: Planned, release: Release, how: How, lease: Lease) -> running.Delivery:

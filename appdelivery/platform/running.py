@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from appdelivery.delivery.steps import Node
     from appdelivery.delivery.work import Hooks, Work
     from appdelivery.model.history import Lease
+    from appdelivery.model.refs import AppKey
     from appdelivery.model.run import StepSpec, StepState
     from appdelivery.platform.local import Platform
     from appdelivery.platform.planning import Planned
@@ -55,6 +56,7 @@ class Delivery:
     due_at: datetime | None = None  # when somebody has to look again, after this process has let go
     longest: float = float("inf")  # seconds that a pass goes on with new steps
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _children: dict[AppKey, asyncio.Task[Ended]] = field(default_factory=dict)
 
     async def carry_on(self) -> Ended:
         """Passes, until the run has ended; an Ended with outcome `running` when it waits for somebody or for long.
@@ -76,6 +78,9 @@ class Delivery:
                     return await self._waiting(passed.run, passed.due_at)
                 await self._sleep(passed)
         finally:
+            for child in self._children.values():
+                child.cancel()
+            await asyncio.gather(*self._children.values(), return_exceptions=True)
             if self.session is not None:
                 await sessions.close(self.session)
 
@@ -103,7 +108,14 @@ class Delivery:
             await reconcile.reconcile(engine, self.lease)
 
     def _engine(self) -> reconcile.Engine:
-        world = worlds.of(self.p, self.planned, self.work.release, self.hooks.judge, self._opened)
+        world = worlds.of(
+            self.p,
+            self.planned,
+            self.work.release,
+            self.hooks.judge,
+            self._opened,
+            children=self._children if self.longest == float("inf") else None,
+        )
         deliveries = sum(step.use in (placing.DEPLOY, placing.APPLY) for step in self._steps())
         return reconcile.Engine(
             self.p.journal,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors, outbound
 from appdelivery.delivery import by_steps
+from appdelivery.delivery import consent as consents
 from appdelivery.delivery import session as sessions
 from appdelivery.model import reading, secret
 from appdelivery.model.record import changed
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from appdelivery.platform.planning import Planned
     from appdelivery.workflow.steps.world import HttpRequest
 
-KEY = "key"  # in the options of a release: the idempotency key of the step that opened it
+# In the options of a release that a step has opened: its idempotency key, and the release whose workflow it was.
+KEY, BY = "key", "by"
 LOOKED_AT = 50  # so many releases back a key is looked for, and a revision to go back to
 STATES = {
     "running": "delivering",
@@ -56,9 +58,12 @@ def of(
     release: Release,
     judge: Judge,
     opened: Callable[[], Awaitable[Session]],
+    *,
+    children: dict[AppKey, asyncio.Task[Any]] | None = None,
 ) -> World:
-    """opened: the session of the release, which is opened when the first step needs it."""
-    one = _Around(p, planned, release, opened, outbound.Client(outbound.limits(os.environ)))
+    """opened: the session of the release, which is opened when the first step needs it.  children: where what its steps
+    deliver is carried on in this process; None = workers do it."""
+    one = _Around(p, planned, release, opened, outbound.Client(outbound.limits(os.environ)), children)
     targets = planned.targets
     return World(
         targets.fleet,
@@ -86,6 +91,7 @@ class _Around:
     release: Release
     opened: Callable[[], Awaitable[Session]]
     client: outbound.Client
+    children: dict[AppKey, asyncio.Task[Any]] | None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of opening releases: two steps may want the same one
 
     # --- objects ------------------------------------------------------------------------------------------------------
@@ -166,7 +172,24 @@ class _Around:
     # --- applications -------------------------------------------------------------------------------------------------
     async def application(self, app: AppKey) -> AppState:
         guard(self.release.actor, "get", str(app))
-        return await self.p.in_thread(partial(_state, self.p, app))
+        found = await self.p.in_thread(partial(_state, self.p, app))
+        if found.state == "delivering":
+            await self._carry(app)
+        return found
+
+    async def _carry(self, app: AppKey) -> None:
+        """Where no worker may be there to do it: of what this release has opened, also before a kill."""
+        from appdelivery.platform import delivering, operating
+
+        newest = await self.p.in_thread(lambda: self.p.journal.newest(app))
+        if self.children is None or newest is None or (newest.options or {}).get(BY) != by(self.release):
+            return
+        task = self.children.get(app)
+        if task is None or task.done():
+            if task is not None and not task.cancelled() and (error := task.exception()) is not None:
+                del self.children[app]
+                raise errors.WorldError(f"deliver {app}: {error}", code="step.application", retryable=True) from error
+            self.children[app] = asyncio.create_task(operating.carry_on(self.p, app, delivering.How()))
 
     async def apply_application(self, document: dict[str, Any], key: str) -> AppKey:
         from appdelivery.platform import delivering, documents, planning, rendering
@@ -179,7 +202,8 @@ class _Around:
             if await self.p.in_thread(partial(_opened_with, self.p, app.key, key)) is not None:
                 return app.key
             work = rendering.Work(documents.Loaded((app,), {}, ()), rendering.open_catalog())
-            (made,) = await delivering.plans(self.p, work, planning.Ask())
+            ask = planning.Ask(consents.Consent(create_namespace=self.planned.consent.create_namespace))
+            (made,) = await delivering.plans(self.p, work, ask)
             delivering.allowed(made)
             if not await self.p.in_thread(partial(_stands, self.p, made)):
                 await self._open(changed(made, cause="trigger"), key, f"workflow of {self.planned.app}")
@@ -190,6 +214,9 @@ class _Around:
 
         app = self.planned.app
         guard(self.release.actor, "rollback", str(app))
+        if self.release.cause == "rollback":  # else two revisions that both fail would take turns for ever
+            text = f"release {self.release.number} of {app} is on the way back itself: it goes back no further"
+            raise errors.Refused(text, code="step.rollback", hint=f"appctl why {app}")
         async with self.turn:
             found = await self.p.in_thread(partial(_opened_with, self.p, app, key))
             if found is not None:
@@ -200,11 +227,12 @@ class _Around:
             return (await self._open(made, key, f"the workflow of release {self.release.number} goes back")).number
 
     async def _open(self, made: Planned, key: str, reason: str) -> Release:
-        """The run of the release is carried on by whoever finds it due: a worker, or `appctl resume`."""
         from appdelivery.platform import delivering, running
 
         asked = delivering.request(self.p, made, delivering.How(reason=reason))
-        asked = dataclasses.replace(asked, actor=self.release.actor, options={**asked.options, KEY: key})
+        asked = dataclasses.replace(
+            asked, actor=self.release.actor, options={**asked.options, KEY: key, BY: by(self.release)}
+        )
         for name, facts in made.targets.facts.items():
             await reaching.seen(self.p, facts, made.targets.server(name))
         opening = partial(self.p.journal.open_release, asked, running.opened(self.p, made))
@@ -226,6 +254,10 @@ class _Around:
         except errors.Denied:
             return False
         return True
+
+
+def by(release: Release) -> str:
+    return f"{release.app} {release.number}"
 
 
 def _state(p: Platform, app: AppKey) -> AppState:
