@@ -169,9 +169,11 @@ class _Pass:
         return AttemptRow(row.name, row.attempt, row.started_at or self.now(), self.lease.worker, self.lease.fence)
 
     def _ended_row(self, row: StepState, result: str, code: str = "", error: str = "") -> AttemptRow:
-        begun = row.started_at or self.now()
+        assert self.found is not None
+        ended = self.found.now  # of one look: what follows from it begins then, not before
+        begun = row.started_at or ended
         return AttemptRow(
-            row.name, row.attempt, begun, self.lease.worker, row.fence, ended_at=self.now(), result=result, code=code, error=error
+            row.name, row.attempt, begun, self.lease.worker, row.fence, ended_at=ended, result=result, code=code, error=error
         )  # fmt: skip
 
     def _start(self, run: Run, start: Start) -> None:

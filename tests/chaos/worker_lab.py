@@ -120,7 +120,12 @@ async def hang(_: StepContext) -> Result:
     return Done()
 
 
-ACTIONS: dict[str, Action] = {"noop": noop, "sleep": sleep, "ask": ask, "hang": hang}
+async def pause(_: StepContext) -> Result:
+    await asyncio.sleep(1.0)
+    return Done()
+
+
+ACTIONS: dict[str, Action] = {"noop": noop, "sleep": sleep, "ask": ask, "hang": hang, "pause": pause}
 
 
 def engine(p: Platform, lease: Lease, *, noted: str = "") -> reconcile.Engine:
