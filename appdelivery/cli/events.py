@@ -41,10 +41,12 @@ def run(args: Namespace) -> int:
 
 
 def _sentence(event: Event) -> str:
-    """What happened to an object, and with whose fields."""
+    """What happened to an object, and with whose fields; which step it is about."""
     data = event.data
-    if event.kind != "object.changed":
-        return ""
+    if "step" in data:
+        return ": ".join([one for one in (str(data["step"]), data.get("message") or data.get("reason")) if one])
+    if event.kind != "object.changed" or data.get("message"):
+        return str(data.get("message") or "")
     said = f"{data.get('result', data.get('action', ''))} ({data.get('code', '')})"
     for words, name in (("taken from", "taken"), ("left to", "given_up")):
         said += "".join([f"; {field} {words} {manager}" for field, manager in data.get(name) or ()])
@@ -60,6 +62,6 @@ def row(event: Event) -> dict[str, Any]:
         "actor": event.actor.name,
         "at": event.at.isoformat(),
         "age": printing.age((identity.clock() - event.at).total_seconds()),
-        "message": event.data.get("message") or _sentence(event),
+        "message": _sentence(event),
         "data": event.data,
     }

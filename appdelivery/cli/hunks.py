@@ -16,9 +16,11 @@ LONGEST = 200
 
 def show(found: Sequence[dict[str, Any]], *, colour: bool) -> None:
     """found: {object, action, operations: [{op, path, old, new}], notes}, as delivery.diff makes them."""
+    several = len({item.get("cluster", "") for item in found}) > 1
     for item in found:
+        where = f" on {item['cluster']}" if several and item.get("cluster") else ""
         sign = {"create": "+", "delete": "-"}.get(item["action"], "~")
-        sys.stdout.write(printing.paint(f"{sign} {clean.text(item['object'])}", "bold", on=colour) + "\n")
+        sys.stdout.write(printing.paint(f"{sign} {clean.text(item['object'] + where)}", "bold", on=colour) + "\n")
         for operation in item.get("operations", ()):
             path = clean.text(operation["path"])
             if operation["op"] != "add":

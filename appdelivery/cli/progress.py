@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from appdelivery.cli import asking, clean, printing
 from appdelivery.delivery.work import Seen, Started
 from appdelivery.model.change import Outcome
-from appdelivery.workflow.model import Stepped
+from appdelivery.workflow.model import Stepped, Toward
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator
+
+    from appdelivery.model.change import Subject
 
     Show = Callable[[Any], None]
 
@@ -56,13 +58,16 @@ def _lines() -> Show:
     """Nothing is said twice, and nothing of what was not touched and is well: safe for the logs of a CI system."""
     said: set[str] = set()
     touched: set[Any] = set()
+    clusters: set[str] = set()
 
     def show(event: Any) -> None:
+        if isinstance(event, Toward):
+            clusters.update(event.clusters)
         if isinstance(event, Started):
             touched.add(event.change.subject.identity)
         if isinstance(event, Seen) and event.subject.identity not in touched and event.health.state == "healthy":
             return
-        text = sentence(event)
+        text = sentence(event, named=len(clusters) > 1)
         if text and text not in said:
             said.add(text)
             sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {clean.text(text)}\n")
@@ -71,13 +76,15 @@ def _lines() -> Show:
     return show
 
 
-def sentence(event: Any) -> str:
+def sentence(event: Any, *, named: bool = False) -> str:
+    """named: with the cluster of an object, where there are several."""
     if isinstance(event, str):
         return event
     if isinstance(event, Outcome):
         subject, action = event.change.subject, event.change.action
+        what = _object(subject, named=named)
         if event.result == "failed":
-            return f"{subject.ref}: {f'{action} ' if action in VERBS else ''}failed: {event.error}"
+            return f"{what}: {f'{action} ' if action in VERBS else ''}failed: {event.error}"
         if event.result != "done" or action not in VERBS:
             return ""
         left = (
@@ -85,13 +92,17 @@ def sentence(event: Any) -> str:
             if event.given_up
             else ""
         )
-        return f"{subject.ref}: {VERBS[action][1]}{left}"
+        return f"{what}: {VERBS[action][1]}{left}"
     if isinstance(event, Stepped):
         return _step(event)
     if isinstance(event, Seen):
         said = f", {event.health.message}" if event.health.message else ""
-        return f"{event.subject.ref}: {event.health.state}{said}"
+        return f"{_object(event.subject, named=named)}: {event.health.state}{said}"
     return ""
+
+
+def _object(subject: Subject, *, named: bool) -> str:
+    return f"{subject.ref} on {subject.cluster}" if named else str(subject.ref)
 
 
 def _step(event: Stepped) -> str:
@@ -112,6 +123,7 @@ def _json_line(file: Any, event: Any) -> None:
         tree |= {
             "kind": "object.changed",
             "subject": str(event.change.subject.ref),
+            "cluster": event.change.subject.cluster,
             "action": event.change.action,
             "result": event.result,
         }
@@ -119,6 +131,7 @@ def _json_line(file: Any, event: Any) -> None:
         tree |= {
             "kind": "health.changed",
             "subject": str(event.subject.ref),
+            "cluster": event.subject.cluster,
             "state": event.health.state,
             "message": event.health.message,
         }

@@ -11,7 +11,7 @@ from appdelivery.model.secret import Secret
 from appdelivery.platform.guard import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from appdelivery.delivery.ports import Work
     from appdelivery.model.history import Event, Managed, Release, Revision, Summary
@@ -150,11 +150,17 @@ def compare(p: Platform, app: AppKey, older: int, newer: int) -> list[dict[str, 
 
     guard(p.actor, "get", str(app))
     key = p.journal.installation().digest_key
+    kept = [rows.manifests(p.store, app, number) for number in (older, newer)]
+    several = len({origin.get("cluster", "") for side in kept for _, origin, _ in side}) > 1
     sides = [
-        {_name(body): redact.objects(body, key) for _, _, body in rows.manifests(p.store, app, number)}
-        for number in (older, newer)
+        {_name(body) + (_at(origin) if several else ""): redact.objects(body, key) for _, origin, body in side}
+        for side in kept
     ]
     return diff.between(*sides)
+
+
+def _at(origin: Mapping[str, Any]) -> str:
+    return f" on {origin['cluster']}" if origin.get("cluster") else ""
 
 
 def _name(body: dict[str, Any]) -> str:

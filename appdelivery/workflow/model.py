@@ -91,6 +91,13 @@ class Stepped:
     generated: bool = False
 
 
+@record
+class Toward:
+    """Progress: a release begins to be carried out, on these clusters."""
+
+    clusters: tuple[str, ...]
+
+
 class CallOnce(Protocol):
     """`at.effect`: notes, calls with an idempotency key, keeps the answer; a repeated run gets the kept answer."""
 

@@ -145,8 +145,13 @@ def test_a_newer_version_takes_the_place_of_one_that_waits(person: Person) -> No
     person.appctl("up", person.app(STAGING, SHIP, PRODUCTION), "--create-namespace")
     done = person.appctl("up", person.app(STAGING, SHIP, PRODUCTION, image="example/web:2"), "--create-namespace")
     assert done.out.splitlines()[0] == f"{person.key} release 2 running: waits: step ship: Ship it?"
+    assert "superseded" not in done.err  # what became of the older run is its history
+    assert "step staging: succeeded" in done.err
     assert person.outcomes() == ["superseded", "running"]
-    person.appctl("resume", person.key)
+    done = person.appctl("resume", person.key)
+    for name in ("eu-1", "us-1"):
+        assert f"Deployment {person.namespace}/web on {name}: created" in done.err
+    assert "production" in person.appctl("events", person.key).out
     assert person.outcomes() == ["superseded", "succeeded"]
     assert [person.image(name) for name in ("test-1", "eu-1", "us-1")] == ["example/web:2"] * 3
 
@@ -216,7 +221,11 @@ def test_a_rollback_gives_every_cluster_its_own_values_back(person: Person) -> N
     person.appctl("up", person.app(STAGING, PRODUCTION), "--create-namespace")
     person.appctl("up", person.app(STAGING, PRODUCTION, image="example/web:2"))
     compared = person.appctl("compare", person.key, "1", "2", code=None)
-    assert "example/web:2" in compared.out
+    for name in ("test-1", "eu-1", "us-1"):
+        assert f"~ Deployment {person.namespace}/web on {name}" in compared.out
+    differs = person.appctl("diff", person.app(STAGING, PRODUCTION, image="example/web:3"), code=1)
+    for name in ("test-1", "eu-1", "us-1"):
+        assert f"~ Deployment {person.namespace}/web on {name}" in differs.out
     person.appctl("rollback", person.key, "--yes")
     assert [person.replicas(name) for name in ("test-1", "eu-1", "us-1")] == [1, 2, 2]
     assert {person.image(name) for name in ("test-1", "eu-1", "us-1")} == {"example/web:1"}
