@@ -71,6 +71,23 @@ def of(p: Platform, app: Application, catalog: Catalog) -> Route:
     return Route(made, tuple(placed))
 
 
+def mentioned(p: Platform, app: Application, made: Spec) -> list[str]:
+    """Clusters where other steps do something, as far as that is written: by name, or by a topology policy."""
+    found: dict[str, None] = {}
+    by_name = {policy.name: policy for policy in app.policies}
+    for step in made.steps:
+        if step.use in (DEPLOY, APPLY):
+            continue
+        cluster, policy = step.properties.get("cluster"), by_name.get(str(step.properties.get("topology")))
+        if isinstance(cluster, str) and cluster and "${{" not in cluster:
+            found[cluster] = None
+        if policy is not None:
+            standing = {row.cluster for row in p.journal.inventory(app.key)}
+            places = topology.topology([policy], registered(p), default="", standing=standing)
+            found |= dict.fromkeys([one.cluster for one in places if one.cluster])
+    return list(found)
+
+
 def workflow(app: Application, catalog: Catalog) -> Spec:
     return spec.of(defaults.of(app, {}), lambda kind: resolved(catalog, kind))
 

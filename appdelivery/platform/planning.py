@@ -132,7 +132,7 @@ async def of_application(p: Platform, work: rendering.Work, app: Application, as
     newest = p.journal.newest(app.key)
     route = placing.of(p, app, work.catalog)
     named = [place.cluster for one in route.placed for place in one.places]
-    targets = await reaching_out.reach(p, app.key, named)
+    targets = await reaching_out.reach(p, app.key, [*(named or [""]), *placing.mentioned(p, app, route.spec)])
     given = policies.read(app.policies)
     parts: list[Part] = []
     contexts: list[dict[str, Any]] = []
@@ -218,8 +218,11 @@ async def of_revision(p: Platform, app: AppKey, number: int, ask: Ask) -> Planne
 
     content = applications.revision(p.store, app, number)
     rows = stored.by_place(applications.manifests(p.store, app, number))
-    targets = await reaching_out.reach(p, app, [place.cluster for place in rows if place.cluster])
     read = reading.application(content.document, "the stored application", 0, lenient=True)
+    catalog = rendering.open_catalog()
+    named = [place.cluster for place in rows if place.cluster] or [""]
+    others = placing.mentioned(p, read, placing.workflow(read, catalog))
+    targets = await reaching_out.reach(p, app, [*named, *others])
     given = policies.read(read.policies)
     parts: list[Part] = []
     for place, of_place in rows.items():
@@ -228,7 +231,6 @@ async def of_revision(p: Platform, app: AppKey, number: int, ask: Ask) -> Planne
     newest = p.journal.newest(app)
     whole = _whole(app, parts)
     order = {**_former_order(p, app, newest), **{c.name: c.depends_on for c in whole.components}}
-    catalog = rendering.open_catalog()
     spec = placing.ordered(read, catalog, placing.workflow(read, catalog), whole)
     wanted = _Content(
         app, tuple(parts), whole, content.document, given, depends_on=order, context={}, spec=spec, catalog=catalog

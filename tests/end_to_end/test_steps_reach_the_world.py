@@ -54,12 +54,27 @@ def test_an_object_of_a_step_stands_until_a_run_no_longer_applies_it(person: Per
 
 
 def test_an_object_goes_to_the_cluster_that_its_step_names(person: Person) -> None:
-    file = person.app(STAGING, deploy("production"), apply("extra", settings("extra"), cluster="us-1"))
+    for name in ("eu-1", "us-1"):
+        person.appctl("up", person.write(_only_namespace(person, name), f"{name}.yaml"), "--create-namespace")
+    shared = step("shared", "export-data", {"name": "shared", "data": {"a": "1"}, "topology": "production"})
+    file = person.app(STAGING, apply("extra", settings("extra"), cluster="us-1"), shared)
     person.appctl("up", file, "--create-namespace")
+    for name in ("eu-1", "us-1"):
+        body = person.clusters.body(name, CONFIG_MAP, person.namespace, "shared")
+        assert body is not None
+        assert body["data"] == {"a": "1"}
+    assert person.replicas("us-1") is None
     found = [
         name for name in ("test-1", "eu-1", "us-1") if person.clusters.body(name, CONFIG_MAP, person.namespace, "extra")
     ]
     assert found == ["us-1"]
+
+
+def _only_namespace(person: Person, cluster: str) -> dict[str, object]:
+    places = [{"name": "here", "type": "topology", "properties": {"clusters": [cluster]}}]
+    made = application(person.namespace, deploy("here"), name=cluster, policies=places)
+    made["spec"]["components"] = [{"name": "a", "type": "raw", "properties": settings(f"of-{cluster}")}]
+    return made
 
 
 def test_a_step_takes_no_object_of_others_and_no_unknown_cluster(person: Person) -> None:
