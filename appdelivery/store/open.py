@@ -20,10 +20,11 @@ from appdelivery.store.tables import installation as tables
 from appdelivery.store.tables.version import SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+    from typing import Any
 
-    from appdelivery.model.run import WorkKey
+    from appdelivery.model.run import Spec, WorkKey
 
 T = TypeVar("T")
 _clock = sa.select(sa.type_coerce(sa.func.clock_timestamp(), types.Time()))
@@ -66,6 +67,7 @@ class Store:
         self.enqueue: Callable[[sa.Connection, Sequence[WorkKey], int], None] | None = None
         self.listeners: list[Callable[[Sequence[WorkKey]], None]] = []
         self.digest_key: bytes | None = None  # opened once, by installation.digest_key
+        self.specs: dict[tuple[str, str, int], tuple[Spec, Mapping[str, Any]]] = {}  # of runs, by their digests
         self._gate = gate.Gate(path, lock_timeout_s)
         self._tried = 0  # size of the WAL when a reader last kept it from being emptied
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

@@ -35,6 +35,9 @@ whole = (
 )
 by_id = whole.where(workflow_run.c.id == sa.bindparam("run"))
 _of_app = whole.where(workflow_run.c.app == sa.bindparam("app_id")).limit(1)
+_other = workflow_run.alias("other")
+_last = sa.select(sa.func.max(_other.c.id)).where(_other.c.app == sa.bindparam("app_id")).scalar_subquery()
+_of_app = _of_app.add_columns(_last.label("newest"))
 _oldest_open = _of_app.where(workflow_run.c.finished_at.is_(None)).order_by(workflow_run.c.id)
 _newest = _of_app.order_by(workflow_run.c.id.desc())
 steps = sa.select(workflow_step).where(workflow_step.c.run == sa.bindparam("run")).order_by(
@@ -51,6 +54,7 @@ _effect = sa.select(step_effect).where(
     step_effect.c.step == sa.bindparam("in_step"),
     step_effect.c.key == sa.bindparam("of_key"),
 )
+SPECS = 64  # kept in memory
 _new_run, _new_step = sa.insert(workflow_run), sa.insert(workflow_step)
 
 
@@ -118,11 +122,12 @@ def _of_application(connection: sa.Connection, store: Store, empty: Work) -> Wor
     if app is None:
         return empty
     empty = changed(empty, newest=app.last_release)
-    newest = connection.execute(_newest, {"app_id": app.id}).first()
-    if newest is None:
+    row = connection.execute(_oldest_open, {"app_id": app.id}).first()
+    if row is None:
+        row = connection.execute(_newest, {"app_id": app.id}).first()
+    if row is None:
         return empty
-    row = connection.execute(_oldest_open, {"app_id": app.id}).first() or newest
-    return _filled(connection, store, empty, row, app=app.id if row.id == newest.id else None)
+    return _filled(connection, store, empty, row, app=app.id if row.id == row.newest else None)
 
 
 def _filled(connection: sa.Connection, store: Store, empty: Work, row: Any, *, app: int | None) -> Work:
@@ -134,9 +139,15 @@ def _filled(connection: sa.Connection, store: Store, empty: Work, row: Any, *, a
 
 
 def read(connection: sa.Connection, store: Store, row: Any) -> Run:
-    """The run of a row of `whole`."""
-    bodies = blobs.get(connection, store, [row.spec, row.context])
-    return run_values.run_of(row, run_values.spec_of(bodies[row.spec], row.format_version), bodies[row.context])
+    """The run of a row of `whole`.  Spec and context never change: a pass, which reads often, finds them here again."""
+    key = (row.spec, row.context, row.format_version)
+    if (found := store.specs.get(key)) is None:
+        bodies = blobs.get(connection, store, [row.spec, row.context])
+        found = run_values.spec_of(bodies[row.spec], row.format_version), bodies[row.context]
+        if len(store.specs) >= SPECS:
+            store.specs.clear()
+        store.specs[key] = found
+    return run_values.run_of(row, *found)
 
 
 def effect(store: Store, run: str, step: str, key: str) -> Effect | None:
