@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import three_clusters
 from three_clusters import PLACES, deploy, say, step
 
 from appdelivery.model.history import Actor
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from three_clusters import Person
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("three-sandboxes")]
+pytestmark = three_clusters.MARKS
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import three_clusters
 from three_clusters import deploy, say, step
 
 from appdelivery.model.history import Actor
@@ -13,7 +14,7 @@ from appdelivery.platform import identity
 if TYPE_CHECKING:
     from three_clusters import Person
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("three-sandboxes")]
+pytestmark = three_clusters.MARKS
 
 DOCUMENT = """apiVersion: core.oam.dev/v1beta1
 kind: Application

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
+import three_clusters
 from three_clusters import deploy, say, step
 
 if TYPE_CHECKING:
     from three_clusters import Person
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("three-sandboxes")]
+pytestmark = three_clusters.MARKS
 
 STAGING = deploy("staging", "staging", "small")
 PRODUCTION = deploy("production")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ import yaml
 from support import ROOT
 
 sys.path.insert(0, f"{ROOT}/tests/cli")
+import pytest
 import running
 
 from appdelivery import cli
@@ -29,14 +32,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-    import pytest
-
     from appdelivery.sandbox.http.requests import Request
 
 NAMES = ("test-1", "eu-1", "us-1")
 LABELS = {"test-1": "env=test", "eu-1": "env=prod,region=eu", "us-1": "env=prod,region=us"}
 WRITES = ("create", "update", "patch", "delete")
 NUMBERS = itertools.count()
+# A command ends its loop before TLS has said goodbye to everybody, as a process ends: what is left then is only memory.
+MARKS = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("three-sandboxes"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
 
 
 @dataclass
@@ -128,6 +135,14 @@ class Person:
         for name, labels in LABELS.items():
             self.appctl("cluster", "add", name, "--from-context", name, "--labels", labels, "--quiet")
         shutil.copytree(data, kept)
+
+    def leaves(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                self.killed(process)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     def started(self, *words: str) -> subprocess.Popen[str]:
         """As a process of its own, which a test may kill."""
