@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.delivery import desired
+from appdelivery.language import secrets
 from appdelivery.model.manifest import Manifest, Origin, Rendered, RenderedComponent
 from appdelivery.model.problem import Problem
 from appdelivery.model.refs import ref_of
@@ -70,9 +71,28 @@ def wanted(
             problem = Problem(f"step {step}: {body['kind']} is a list", code="step.list", hint="give its items one by one")
             raise errors.SpecError([problem])
     origin = Origin(name, by_step=True)
+    bodies = [_referring(app, step, body) for body in bodies]
     manifests = tuple([Manifest(_ref(step, body), body, origin) for body in bodies])
     component = RenderedComponent(name, "", manifests, (), "", "")
     return desired.desired(Rendered(app, "", (component,), ()), facts, installation, given)
+
+
+def _referring(app: AppKey, step: str, body: dict[str, Any]) -> dict[str, Any]:
+    """A Secret may refer to stored values, {$secretRef: {store, key}}, as steps that make some hand them on."""
+    if not isinstance(body, dict) or body.get("kind") != "Secret" or body.get("apiVersion") != "v1":
+        return body
+    made: dict[str, Any] = {}
+    for field in ("data", "stringData"):
+        for key, value in (body.get(field) or {}).items():
+            if not isinstance(value, dict):
+                continue
+            try:
+                found = secrets.made(secrets.read(value), f"step/{short(step)}/{key}", str(app))
+            except ValueError as error:
+                problem = Problem(f"step {step}: {field}.{key} of a Secret: {error}", code="step.secret")
+                raise errors.SpecError([problem]) from None
+            made.setdefault(field, dict(body[field]))[key] = found.as_base64()
+    return {**body, **made}
 
 
 def _ref(step: str, body: Any) -> Any:

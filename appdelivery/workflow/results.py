@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from appdelivery import errors
 from appdelivery.model.record import changed, record
+from appdelivery.model.secret import Secret
 from appdelivery.workflow import backoff, cursor, facts
 from appdelivery.workflow.model import CURSOR_BYTES, OUTPUT_BYTES, RUN_OUTPUT_BYTES, Done, Fail, Suspend, Wait
 
@@ -142,9 +143,17 @@ def _kept(dag: Dag, start: Start, done: Done, declared: Mapping[str, Any]) -> di
 
 def _size(value: Any, what: str) -> int:
     try:
-        return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_masked)
     except (TypeError, ValueError, RecursionError) as error:
         raise errors.Bug(f"keep {what}: a value that is no JSON: {error}") from error
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _masked(value: Any) -> str:
+    """Secret outputs of earlier steps come back sealed; their size was judged when they were given."""
+    if isinstance(value, Secret):
+        return str(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 def _wait(start: Start, wait: Wait, now: datetime) -> Recorded:

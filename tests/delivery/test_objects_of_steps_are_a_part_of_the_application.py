@@ -7,7 +7,7 @@ from fakes.crash import Crash
 from fakes.stage import Part, Stage, config, deployment, ref, secret
 
 from appdelivery import errors
-from appdelivery.delivery import by_steps
+from appdelivery.delivery import by_steps, policies
 from appdelivery.delivery import session as sessions
 from appdelivery.model import marks
 
@@ -152,6 +152,19 @@ async def test_a_secret_of_a_step_reaches_the_cluster_and_no_message():
     ended = await release(stage, ("export", [secret("login", password="hunter22")]))
     assert ended.outcome == "succeeded"
     assert stage.live(secret("login"))["data"]["password"] == "aHVudGVyMjI="
+
+
+async def test_a_secret_of_a_step_may_refer_to_stored_values_and_to_nothing_else():
+    stage = Stage()
+    login = secret("login", password={"$secretRef": {"store": "application", "key": "login/password"}})
+    facts = await stage.fleet.facts("one")
+    given = policies.read(())
+    (item,) = by_steps.wanted(stage.app, "s", [login], facts=facts, installation=stage.installation, given=given)
+    kept = item.body["data"]["password"]
+    assert (kept.ref.store, kept.ref.owner, kept.ref.name) == ("application", str(stage.app), "login/password")
+    assert kept.encoded
+    with pytest.raises(errors.SpecError, match=r"stringData\.password of a Secret"):
+        await release(stage, ("export", [secret("login", password={"a": "b"})]))
 
 
 async def test_a_large_deletion_needs_consent_whoever_applied_the_objects():

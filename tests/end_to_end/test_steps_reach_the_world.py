@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from three_clusters import application, deploy, say, step
 
+from appdelivery import errors
+from appdelivery.model.live import Health
+from appdelivery.model.refs import AppKey
+from appdelivery.platform import local, planning, worlds
+from appdelivery.workflow.steps.world import HttpRequest
+
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from three_clusters import Person
+
+    from appdelivery.model.history import Release
+    from appdelivery.workflow.steps.world import World
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("three-sandboxes")]
 
@@ -89,10 +100,20 @@ def test_a_step_takes_no_object_of_others_and_no_unknown_cluster(person: Person)
 
 def test_a_generated_secret_reaches_an_object_and_no_output(person: Person) -> None:
     making = step("make", "generate-secret", {"name": "login", "keys": ["password"], "length": 24})
-    person.appctl("up", person.app(STAGING, making, say("end")), "--create-namespace")
-    assert person.steps()["make"] == "succeeded"
-    person.appctl("up", person.app(STAGING, making, say("end", "again")))
-    assert person.steps()["make"] == "succeeded"
+    reference = {"$secretRef": {"store": "application", "key": "login/password"}}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "stringData": {"password": reference}}
+    file = person.app(STAGING, making, apply("write", body))
+    out = person.appctl("up", file, "--create-namespace")
+    made = person.clusters.body("test-1", SECRET, person.namespace, "login")
+    assert made is not None
+    value = base64.b64decode(made["data"]["password"]).decode()
+    assert len(value) == 24
+    again = person.appctl("up", person.app(STAGING, making, apply("write", body), say("end")))
+    assert person.clusters.body("test-1", SECRET, person.namespace, "login")["data"] == made["data"]
+    told = [out, again, *[person.appctl(verb, person.key, "-o", "json") for verb in ("status", "history", "events")]]
+    for done in told:
+        assert value not in done.out + done.err
+        assert made["data"]["password"] not in done.out + done.err
 
 
 def test_a_config_is_made_and_read_as_a_secret(person: Person) -> None:
@@ -155,3 +176,73 @@ def test_a_step_goes_back_to_what_has_succeeded(person: Person) -> None:
     person.appctl("up", person.app(STAGING, back, image="example/web:2"))
     assert person.outcomes() == ["succeeded", "superseded", "succeeded"]
     assert person.image("test-1") == "example/web:1"
+
+
+def _in_world(person: Person, ask: Callable[[World, Release], Awaitable[Any]]) -> Any:
+    """What a step of the newest release would see, asked directly."""
+
+    async def work() -> Any:
+        p = local.open_store(local.Options(), mode="write")
+        try:
+            newest = p.journal.newest(AppKey(person.namespace, "shop"))
+            assert newest is not None
+            planned = await planning.of_release(p, newest, None)
+
+            async def never() -> Any:
+                raise AssertionError
+
+            return await ask(worlds.of(p, planned, newest, lambda _: Health("healthy", ""), never), newest)
+        finally:
+            await p.close()
+
+    return local.run(work)
+
+
+def test_a_call_that_is_repeated_after_a_kill_opens_no_second_release(person: Person) -> None:
+    person.appctl("up", person.app(STAGING), "--create-namespace")
+    person.appctl("up", person.app(STAGING, image="example/web:2"))
+    other = application(person.namespace, STAGING, name="other")
+    other["spec"]["components"][0]["name"] = "cache"
+    other["spec"]["policies"] = other["spec"]["policies"][:1]
+    other["spec"]["workflow"]["steps"] = [deploy("staging")]
+
+    async def twice(world: World, _: Release) -> Any:
+        apps = [await world.apply_application(other, "RUN.step.application") for _ in range(2)]
+        state = await world.application(apps[0])
+        numbers = [await world.rollback("previous", "RUN.step.rollback") for _ in range(2)]
+        return apps, state.state, numbers
+
+    apps, state, numbers = _in_world(person, twice)
+    assert (set(apps), state, numbers) == ({AppKey(person.namespace, "other")}, "delivering", [3, 3])
+    assert _releases(person, "other") == 1
+
+    async def further(world: World, release: Release) -> None:
+        assert release.cause == "rollback"
+        with pytest.raises(errors.Refused, match="goes back no further"):
+            await world.rollback("previous", "another")
+
+    _in_world(person, further)
+
+
+def test_a_step_sees_places_and_wishes_and_not_what_there_is_not(person: Person) -> None:
+    person.appctl("up", person.app(STAGING, deploy("production")), "--create-namespace")
+
+    async def ask(world: World, release: Release) -> None:
+        assert [place.cluster for place in await world.places(["production"])] == ["eu-1", "us-1"]
+        assert {place.namespace for place in await world.places(["production"])} == {person.namespace}
+        assert list(await world.placed(release.app)) == ["eu-1", "test-1", "us-1"]
+        assert {one.cluster for one in await world.desired()} == {"eu-1", "test-1", "us-1"}
+        with pytest.raises(errors.RequestError, match="no policy 'absent'"):
+            await world.places(["absent"])
+        assert (await world.application(AppKey(person.namespace, "absent"))).state == "absent"
+        found = await world.application(release.app)
+        assert (found.state, found.document["kind"]) == ("running", "Application")
+        with pytest.raises(errors.RequestError, match="its own workflow"):
+            await world.apply_application(application(person.namespace, STAGING), "key")
+        with pytest.raises(errors.RequestError, match="none of its last"):
+            await world.rollback("last-succeeded", "key")
+        assert world.may_override("anything")
+        with pytest.raises(errors.Refused, match="an address inside"):
+            await world.http(HttpRequest("GET", "https://169.254.169.254/latest", {}))
+
+    _in_world(person, ask)
