@@ -65,7 +65,8 @@ def _verdict(run: Run, nodes: Sequence[Node], made: Plan, components: dict[str, 
         places = sorted({change.subject.cluster for change in unknown})
         if len(unknown) == len(made.changes) and nodes:
             return "failed", f"nothing could be done: {unknown[0].why.text}"
-        return "partial", f"{len(unknown)} objects could not be reached on {', '.join(places)}"
+        objects = "1 object" if len(unknown) == 1 else f"{len(unknown)} objects"
+        return "partial", f"{objects} could not be reached on {', '.join(places)}"
     if skipped:
         return "failed", f"{graph.show(skipped[0].identity)}: {skipped[0].why}"
     kept = [c for c in made.changes if c.action == "skip" and not c.after]
