@@ -107,7 +107,11 @@ WRONG: list[tuple[str, int, str]] = [
     ("add eu-9 --from-kubeconfig nobody", 2, "nothing to log in with"),
     ("add eu-9 --from-kubeconfig config -l a", 64, "register cluster eu-9: 'a' is not a label"),
     ("add eu-9 --from-kubeconfig config --region a/b", 64, "--region: 'a/b' is not the value of a label"),
-    ("add eu-9 --server https://127.0.0.1:1 --from-kubeconfig config", 64, "--server and --from-kubeconfig or --from-context both say"),
+    (
+        "add eu-9 --server https://127.0.0.1:1 --from-kubeconfig config",
+        64,
+        "--server and --from-kubeconfig or --from-context both say",
+    ),
     ("add eu-9 --in-cluster --server https://127.0.0.1:1", 64, "--server and --in-cluster both say"),
     ("add eu-9 --in-cluster", 2, "this is no pod"),
     ("add eu-9 --ca a", 64, "--ca belongs to --server"),
@@ -279,7 +283,10 @@ def test_clusters_of_a_sandbox_are_registered_probed_lost_and_forgotten(home: st
         return done
 
     shutil.copy(f"{folder}/kubeconfig", f"{home}/given")
-    assert cluster("add", "eu-1", "--from-kubeconfig", f"{home}/given", "--from-context", "sandbox-1", "-l", "env=prod").code == 0
+    assert (
+        cluster("add", "eu-1", "--from-kubeconfig", f"{home}/given", "--from-context", "sandbox-1", "-l", "env=prod").code
+        == 0
+    )
     with open(f"{home}/token", "w") as file:
         file.write(config["users"][0]["user"]["token"])
     server = config["clusters"][1]["cluster"]["server"]

@@ -33,7 +33,12 @@ def add(parser: ArgumentParser) -> None:
     )
     login = parser.add_argument_group("add: how to log in (default: your own kubeconfig)")
     login.add_argument("--from-kubeconfig", dest="source", metavar="FILE", help="a kubeconfig that somebody has given you")
-    login.add_argument("--from-context", default="", metavar="NAME", help="a context (default: the one named NAME where there is one, else the current one)")
+    login.add_argument(
+        "--from-context",
+        default="",
+        metavar="NAME",
+        help="a context (default: the one named NAME where there is one, else the current one)",
+    )
     login.add_argument("--server", default="", metavar="URL", help="address of the API server, with --ca and a login")
     login.add_argument("--ca", default="", metavar="FILE", help="the authority of the server's certificate")
     login.add_argument("--token-file", default="", metavar="FILE", help="a token; it is copied")
