@@ -48,11 +48,13 @@ def alive(name: str) -> bool | None:
 
 
 def _started(pid: int) -> int | None:
-    """Clock ticks since boot at which a process started, from /proc."""
+    """Clock ticks since boot at which a process started, from /proc; of one that has ended and nobody has asked after
+    (a zombie) None."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             # The command's name may hold spaces and brackets: fields are counted after its closing one.
-            return int(file.read().rpartition(")")[2].split()[19])
+            told = file.read().rpartition(")")[2].split()
+            return None if told[0] in ("Z", "X") else int(told[19])
     except (OSError, ValueError, IndexError):
         return None
 
