@@ -22,7 +22,7 @@ from appdelivery.model.run import Attempt as AttemptRow
 from appdelivery.workflow import attempts, dag, decide, results
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from appdelivery.delivery.ports import Fact, Journal
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from appdelivery.workflow.work import Start
 
 PASS_S = 50.0  # nothing new starts in a pass that is older
+BURST = 4  # answers of steps recorded at once, then one lot in so many seconds:
+PACE_S = 0.2
 LOOK_S = 2.0  # how often a pass with steps in flight looks for signals
 
 
@@ -84,6 +86,7 @@ class _Pass:
         self.dag: dag.Dag | None = None
         self.landed: list[Fact] = []  # what steps have answered; recorded with the decision that follows
         self.told: list[tuple[Run, StepState]] = []
+        self.credit, self.counted_at = float(BURST), self.begun
 
     async def go(self) -> Passed:
         found = await self._read()
@@ -129,7 +132,12 @@ class _Pass:
         if self.dag is None or self.dag.spec is not run.spec:
             self.dag = dag.Dag(run.spec)
         at = decide.At(
-            found.now, self.lease.fence, found.newest, parallelism=self.engine.parallelism, given=self.engine.given()
+            found.now,
+            self.lease.fence,
+            found.newest,
+            parallelism=self.engine.parallelism,
+            given=self.engine.given(),
+            busy=frozenset(self.flying),
         )
         return decide.decide(self.dag, run, found.steps, found.signals, at)
 
@@ -189,7 +197,7 @@ class _Pass:
         tasks = {task: name for name, (_, task) in self.flying.items()}
         done, _ = await asyncio.wait(tasks, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
         if done:
-            await asyncio.sleep(0)  # what was set going by the same event is recorded together
+            await self._company(tasks)
             done |= {task for task in tasks if task.done()}
         landed = [(self.flying.pop(tasks[task])[0], task.result()) for task in done]
         found = await self._read()
@@ -208,6 +216,19 @@ class _Pass:
             ]
             self.told.append((attempt.run, ended.row))
         return changed(found, steps=tuple(rows.values()))
+
+    async def _company(self, tasks: Collection[asyncio.Task[Any]]) -> None:
+        """A look at the rows and its commit cost more than most steps: the first few answers are recorded at once, later
+        ones wait a moment for company, as long as there is any to come."""
+        now = time.monotonic()
+        self.credit = min(BURST, self.credit + (now - self.counted_at) / PACE_S)
+        self.counted_at = now
+        if self.credit < 1:
+            await asyncio.wait(tasks, timeout=(1 - self.credit) * PACE_S)
+            self.credit, self.counted_at = 1, time.monotonic()
+        else:
+            await asyncio.sleep(0)  # what was set going by the same event
+        self.credit -= 1
 
     async def _record(self, facts: Sequence[Fact]) -> None:
         await self.engine.in_thread(lambda: self.engine.journal.record(self.lease, list(facts)))
