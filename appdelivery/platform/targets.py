@@ -81,10 +81,14 @@ async def reach(p: Platform, app: AppKey | None = None, wanted: Iterable[str] = 
         made.facts[own] = answer
     if renamed:
         made.fleet = fleet_of()
-    for name in made.facts:
-        # Next comes a list of each kind that is there, or the question whether the namespace exists.
-        made.fleet.expect(name, max(1, len({row.ref.of for row in inventory if row.cluster == name})))
+    _expect_lists(made, inventory)
     return made
+
+
+def _expect_lists(made: Targets, inventory: Sequence[Managed]) -> None:
+    """Next comes a list of each kind that is there, or the question whether the namespace exists."""
+    for name in made.facts:
+        made.fleet.expect(name, max(1, len({row.ref.of for row in inventory if row.cluster == name})))
 
 
 async def looked_again(found: Targets, name: str, kinds: Iterable[Kind]) -> None:
